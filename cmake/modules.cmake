@@ -1,0 +1,52 @@
+# obs_module(NAME [DEPENDS module…] [PACKAGES pkg-config-name…] [LIBRARIES name…])
+#   A folder of lib/ as a static library: all its .c files, also those of sub-folders.
+# obs_program(NAME [DEPENDS module…])      A folder of apps/ as a program build/bin/NAME.
+# obs_test(NAME [SOURCES file…] [DEPENDS module…] [LABELS label…])   A cmocka program.
+
+function(obs_link target)
+  cmake_parse_arguments(arg "" "" "DEPENDS;PACKAGES;LIBRARIES" ${ARGN})
+  target_link_libraries(${target} PRIVATE obs_compile_options Threads::Threads)
+  foreach(module IN LISTS arg_DEPENDS)
+    target_link_libraries(${target} PUBLIC obs_${module})
+  endforeach()
+  foreach(package IN LISTS arg_PACKAGES)
+    string(MAKE_C_IDENTIFIER ${package} id)
+    pkg_check_modules(PKG_${id} REQUIRED IMPORTED_TARGET ${package})
+    target_link_libraries(${target} PRIVATE PkgConfig::PKG_${id})
+  endforeach()
+  target_link_libraries(${target} PRIVATE ${arg_LIBRARIES})
+endfunction()
+
+function(obs_module name)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.c
+       ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp)
+  if(NOT sources)
+    message(FATAL_ERROR "lib/${name} has no sources")
+  endif()
+  add_library(obs_${name} STATIC ${sources})
+  target_include_directories(obs_${name} PUBLIC ${CMAKE_SOURCE_DIR}/lib)
+  obs_link(obs_${name} ${ARGN})
+endfunction()
+
+function(obs_program name)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.c)
+  add_executable(${name} ${sources})
+  target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/${name})
+  target_compile_definitions(${name} PRIVATE OBS_VERSION="${PROJECT_VERSION}")
+  obs_link(${name} ${ARGN})
+endfunction()
+
+function(obs_test name)
+  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LABELS;ARGUMENTS" ${ARGN})
+  add_executable(${name} ${name}.c ${arg_SOURCES})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+  target_compile_definitions(${name} PRIVATE
+    OBS_SOURCE_DIR="${CMAKE_SOURCE_DIR}" OBS_BIN_DIR="${CMAKE_BINARY_DIR}/bin")
+  obs_link(${name} ${arg_UNPARSED_ARGUMENTS} PACKAGES cmocka)
+  add_test(NAME ${name} COMMAND ${name} ${arg_ARGUMENTS})
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
+endfunction()

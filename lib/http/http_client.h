@@ -1,0 +1,26 @@
+/* lib/http/http_client: one request to an HTTP/1.1 server, with a deadline for the whole of it. Blocking; plain http:// only.
+ * Any thread; nothing is shared. */
+#ifndef OBS_HTTP_HTTP_CLIENT_H
+#define OBS_HTTP_HTTP_CLIENT_H
+
+#include "error/error.h"
+
+#include <stddef.h>
+
+struct buffer;
+
+struct http_client_request {
+    const char *method; /* NULL: GET */
+    const char *url;    /* http://host[:port]/path?query */
+    const char *content_type;
+    const void *body;
+    size_t body_bytes;
+    const char *const *headers; /* "Name: value", NULL-ended; NULL: none */
+    int timeout_ms;             /* 0: 5 000 */
+    size_t max_response_bytes;  /* 0: 16 MiB */
+};
+
+/* The status code (any, 4xx and 5xx too) with the body appended to response; -1: no answer, error says why. */
+int http_client_send(const struct http_client_request *request, struct buffer *response, struct error *error);
+
+#endif
