@@ -41,7 +41,7 @@ static void strings_are_always_valid_json(void **state)
     (void)state;
     struct buffer buffer;
     buffer_init(&buffer, 0);
-    json_append_escaped(&buffer, "q\" b\\ n\n\x01 \xff\xc3\xa9", 12);
+    json_append_escaped(&buffer, "q\" b\\ n\n\x01 \xff\xc3\xa9", 13);
     assert_string_equal(buffer_text(&buffer), "q\\\" b\\\\ n\\n\\u0001 \xef\xbf\xbd\xc3\xa9");
     buffer_free(&buffer);
 }
