@@ -13,7 +13,8 @@ void buffer_init(struct buffer *buffer, size_t limit_bytes)
 
 void buffer_init_fixed(struct buffer *buffer, char *storage, size_t storage_bytes)
 {
-    *buffer = (struct buffer){.data = storage, .capacity = storage_bytes, .limit = storage_bytes, .fixed = true};
+    *buffer =
+        (struct buffer){.data = storage, .capacity = storage_bytes, .limit = storage_bytes, .fixed = true};
 }
 
 void buffer_free(struct buffer *buffer)

@@ -1,4 +1,5 @@
-/* lib/clock: time comes in from outside. A program hands its parts a clock; a test hands them one it turns by hand.
+/* lib/clock: time comes in from outside. A program hands its parts a clock; a test hands them one it turns by
+ * hand.
  *
  * Two times: wall (ms since 1970 UTC, may jump) and steady (ns, never goes back, its zero means nothing).
  * Threads: the system clock may be read by any; a manual clock belongs to one. */

@@ -1,6 +1,7 @@
-/* Days are counted by arithmetic on a year that begins in March, so that the leap day is its last and no table of
- * months is needed (the days_from_civil algorithm of H. Hinnant, "chrono-Compatible Low-Level Date Algorithms").
- * gmtime would do for formatting, but timegm is no standard function and accepts the 31st of February. */
+/* Days are counted by arithmetic on a year that begins in March, so that the leap day is its last and no
+ * table of months is needed (the days_from_civil algorithm of H. Hinnant, "chrono-Compatible Low-Level Date
+ * Algorithms"). gmtime would do for formatting, but timegm is no standard function and accepts the 31st of
+ * February. */
 #include "clock/rfc3339.h"
 
 #include <stdio.h>
@@ -47,8 +48,8 @@ void rfc3339_format(char out[RFC3339_BYTES], int64_t unix_ms)
     int month = 0;
     int day = 0;
     date_from_days(days, &year, &month, &day);
-    (void)snprintf(out, RFC3339_BYTES, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", year, month, day, (int)(ms / 3600000),
-                   (int)(ms / 60000 % 60), (int)(ms / 1000 % 60), (int)(ms % 1000));
+    (void)snprintf(out, RFC3339_BYTES, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", year, month, day,
+                   (int)(ms / 3600000), (int)(ms / 60000 % 60), (int)(ms / 1000 % 60), (int)(ms % 1000));
 }
 
 struct reader {

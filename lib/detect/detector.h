@@ -1,6 +1,7 @@
-/* lib/detect: events of ONE input partition in, alert transitions and changed state out. A plain function of its inputs: no clock,
- * no I/O, no global, no thread. The same calls give the same outputs, so a replay decides the same. One detector per partition:
- * a revoked partition is one detector_destroy. Memory is taken at series creation, never per event; the limit is exact.
+/* lib/detect: events of ONE input partition in, alert transitions and changed state out. A plain function of
+ * its inputs: no clock, no I/O, no global, no thread. The same calls give the same outputs, so a replay
+ * decides the same. One detector per partition: a revoked partition is one detector_destroy. Memory is taken
+ * at series creation, never per event; the limit is exact.
  *
  * What it decides and when is docs/detection.md. */
 #ifndef OBS_DETECT_DETECTOR_H
@@ -19,10 +20,10 @@ struct alert_transition;
 struct buffer;
 
 struct detector_limits {
-    uint32_t series;        /* most series at a time */
-    int64_t lateness_ms;    /* --allowed-lateness */
-    int64_t idle_after_ms;  /* --idle-after */
-    uint32_t id_window_s;   /* 0: from lateness */
+    uint32_t series;       /* most series at a time */
+    int64_t lateness_ms;   /* --allowed-lateness */
+    int64_t idle_after_ms; /* --idle-after */
+    uint32_t id_window_s;  /* 0: from lateness */
 };
 
 enum detector_verdict {
@@ -45,26 +46,36 @@ struct detector_input {
 
 struct detector_state {
     const void *key, *value;
-    size_t key_bytes, value_bytes; /* value NULL: forget the key. First byte of a value: the format's version */
+    size_t key_bytes,
+        value_bytes; /* value NULL: forget the key. First byte of a value: the format's version */
 };
 
-/* rules are borrowed: alive until replaced or the detector is destroyed. seed keys the hashes against chosen ids. */
-int detector_create(struct detector **out, const struct rule_set *rules, const struct detector_limits *limits, uint64_t seed,
-                    struct error *error);
+/* rules are borrowed: alive until replaced or the detector is destroyed. seed keys the hashes against chosen
+ * ids. */
+int detector_create(struct detector **out, const struct rule_set *rules, const struct detector_limits *limits,
+                    uint64_t seed, struct error *error);
 void detector_destroy(struct detector *detector);
-void detector_replace_rules(struct detector *detector, const struct rule_set *rules); /* an equal rule keeps its state */
-int detector_load_state(struct detector *detector, const struct detector_state *state, struct error *error); /* before events */
+void detector_replace_rules(struct detector *detector,
+                            const struct rule_set *rules); /* an equal rule keeps its state */
+int detector_load_state(struct detector *detector, const struct detector_state *state,
+                        struct error *error); /* before events */
 
-/* A batch, because the cost per event is cache misses: look up and prefetch, then apply in order. Any count >= 1. */
-void detector_observe(struct detector *detector, enum detector_mode mode, struct detector_input *inputs, size_t count);
-/* A tick: the partition's clock is at least clock_ms (event time). For silent partitions: on_no_data, idle series. */
+/* A batch, because the cost per event is cache misses: look up and prefetch, then apply in order. Any count
+ * >= 1. */
+void detector_observe(struct detector *detector, enum detector_mode mode, struct detector_input *inputs,
+                      size_t count);
+/* A tick: the partition's clock is at least clock_ms (event time). For silent partitions: on_no_data, idle
+ * series. */
 void detector_pass_time(struct detector *detector, enum detector_mode mode, int64_t clock_ms);
-int64_t detector_clock_ms(const struct detector *detector); /* the partition's clock; INT64_MIN before the first event */
+int64_t detector_clock_ms(
+    const struct detector *detector); /* the partition's clock; INT64_MIN before the first event */
 
 /* Draining, after each observe or pass_time. Borrowed until the next call on the detector. False: no more. */
 bool detector_next_transition(struct detector *detector, struct alert_transition *out);
-bool detector_next_state(struct detector *detector, struct detector_state *out); /* keys changed since they were last drained */
-int64_t detector_replay_from(const struct detector *detector); /* smallest offset that still feeds a live window, id or clock */
+bool detector_next_state(struct detector *detector,
+                         struct detector_state *out); /* keys changed since they were last drained */
+int64_t detector_replay_from(
+    const struct detector *detector); /* smallest offset that still feeds a live window, id or clock */
 
 struct detector_totals {
     uint64_t counted, duplicate, late, refused, evaluations;

@@ -1,8 +1,8 @@
 /* lib/error: an error as a value: one sentence for people that names what went wrong and where.
  *
- * A function that can fail returns 0 or a negative code of its own module and fills the caller's struct error.
- * Nothing below main prints or exits. A NULL struct error is allowed everywhere: the caller wants only the code.
- * Plain data: no ownership, no threads. */
+ * A function that can fail returns 0 or a negative code of its own module and fills the caller's struct
+ * error. Nothing below main prints or exits. A NULL struct error is allowed everywhere: the caller wants only
+ * the code. Plain data: no ownership, no threads. */
 #ifndef OBS_ERROR_ERROR_H
 #define OBS_ERROR_ERROR_H
 

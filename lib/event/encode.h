@@ -1,4 +1,5 @@
-/* lib/event/encode: a struct event as the JSON of metrics.raw, fields in the contract's order (the decoder's quick path). */
+/* lib/event/encode: a struct event as the JSON of metrics.raw, fields in the contract's order (the decoder's
+ * quick path). */
 #ifndef OBS_EVENT_ENCODE_H
 #define OBS_EVENT_ENCODE_H
 
@@ -6,8 +7,8 @@
 
 struct buffer;
 
-/* Appends one JSON object, no newline. What decodes back is the same event (absent optional fields are left out; count 1 too).
- * Failure is buffer->failed. */
+/* Appends one JSON object, no newline. What decodes back is the same event (absent optional fields are left
+ * out; count 1 too). Failure is buffer->failed. */
 void event_encode(struct buffer *buffer, const struct event *event);
 
 #endif

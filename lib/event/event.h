@@ -1,8 +1,10 @@
-/* lib/event: one finished request (or a sample of utilisation) of a service: a record of the topic metrics.raw.
+/* lib/event: one finished request (or a sample of utilisation) of a service: a record of the topic
+ * metrics.raw.
  *
- * The contract is docs/event-contract.md and contracts/metrics.raw.schema.json. A struct event is what the decoder makes of a
- * record's bytes without copying: texts point into the record, or into the decoder's scratch memory where an escape had to
- * be undone; both live until the decoder's next call or the record's end, whichever is first. */
+ * The contract is docs/event-contract.md and contracts/metrics.raw.schema.json. A struct event is what the
+ * decoder makes of a record's bytes without copying: texts point into the record, or into the decoder's
+ * scratch memory where an escape had to be undone; both live until the decoder's next call or the record's
+ * end, whichever is first. */
 #ifndef OBS_EVENT_EVENT_H
 #define OBS_EVENT_EVENT_H
 
@@ -10,14 +12,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define EVENT_RECORD_BYTES  65536   /* a larger record is malformed */
-#define EVENT_ID_BYTES      64      /* longest texts, in bytes of UTF-8 */
-#define EVENT_NAME_BYTES    128     /* service.name, cloud.region */
-#define EVENT_ROUTE_BYTES   256
-#define EVENT_COUNT_MAX     1000000
-#define EVENT_DURATION_S    86400.0 /* durations are below this */
-#define EVENT_FUTURE_MS     60000   /* how far time_unix_ms may be ahead of the record's append time */
-#define EVENT_KEY_BYTES     (2 * EVENT_NAME_BYTES + 1)
+#define EVENT_RECORD_BYTES 65536 /* a larger record is malformed */
+#define EVENT_ID_BYTES     64    /* longest texts, in bytes of UTF-8 */
+#define EVENT_NAME_BYTES   128   /* service.name, cloud.region */
+#define EVENT_ROUTE_BYTES  256
+#define EVENT_COUNT_MAX    1000000
+#define EVENT_DURATION_S   86400.0 /* durations are below this */
+#define EVENT_FUTURE_MS    60000   /* how far time_unix_ms may be ahead of the record's append time */
+#define EVENT_KEY_BYTES    (2 * EVENT_NAME_BYTES + 1)
 
 struct event_text {
     const char *data; /* UTF-8, not NUL-ended; NULL and 0: absent */

@@ -28,8 +28,8 @@ struct log_record {
 
 const char *log_severity_name(enum log_severity severity);
 
-enum event_reason log_record_decode(struct event_decoder *decoder, const void *data, size_t size, struct log_record *record,
-                                    struct event_fault *fault);
+enum event_reason log_record_decode(struct event_decoder *decoder, const void *data, size_t size,
+                                    struct log_record *record, struct event_fault *fault);
 void log_record_encode(struct buffer *buffer, const struct log_record *record);
 size_t log_record_key(char out[EVENT_KEY_BYTES], const struct log_record *record);
 

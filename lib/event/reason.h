@@ -17,8 +17,9 @@ enum event_reason {
     EVENT_REASON_COUNT
 };
 
-const char *event_reason_name(enum event_reason reason);  /* "invalid_json" …; "ok" */
-const char *event_reason_stage(enum event_reason reason); /* "DECODE" for invalid_json and too_large, else "VALIDATE" */
+const char *event_reason_name(enum event_reason reason); /* "invalid_json" …; "ok" */
+const char *event_reason_stage(
+    enum event_reason reason); /* "DECODE" for invalid_json and too_large, else "VALIDATE" */
 
 /* What was wrong, for the dead letter. */
 struct event_fault {

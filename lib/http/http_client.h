@@ -1,5 +1,5 @@
-/* lib/http/http_client: one request to an HTTP/1.1 server, with a deadline for the whole of it. Blocking; plain http:// only.
- * Any thread; nothing is shared. */
+/* lib/http/http_client: one request to an HTTP/1.1 server, with a deadline for the whole of it. Blocking;
+ * plain http:// only. Any thread; nothing is shared. */
 #ifndef OBS_HTTP_HTTP_CLIENT_H
 #define OBS_HTTP_HTTP_CLIENT_H
 
@@ -20,7 +20,8 @@ struct http_client_request {
     size_t max_response_bytes;  /* 0: 16 MiB */
 };
 
-/* The status code (any, 4xx and 5xx too) with the body appended to response; -1: no answer, error says why. */
+/* The status code (any, 4xx and 5xx too) with the body appended to response; -1: no answer, error says why.
+ */
 int http_client_send(const struct http_client_request *request, struct buffer *response, struct error *error);
 
 #endif

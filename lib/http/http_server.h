@@ -1,9 +1,11 @@
-/* lib/http/http_server: a small HTTP/1.1 server for health, metrics, pages and APIs. libmicrohttpd is behind it, known only here.
+/* lib/http/http_server: a small HTTP/1.1 server for health, metrics, pages and APIs. libmicrohttpd is behind
+ * it, known only here.
  *
- * Handlers run on the server's own threads (a small fixed pool), one request at a time each: they must not block for long and must
- * lock what they share. Bounded: connections, connections per address, header and body sizes, seconds until the headers and the
- * body are in (not only inactivity), so slow or many clients hold neither memory nor threads.
- * Answers by itself: 404, 405 (with Allow), 413, 414, 431, 400 (no Host, NUL or an encoded slash in the path), HEAD for every GET. */
+ * Handlers run on the server's own threads (a small fixed pool), one request at a time each: they must not
+ * block for long and must lock what they share. Bounded: connections, connections per address, header and
+ * body sizes, seconds until the headers and the body are in (not only inactivity), so slow or many clients
+ * hold neither memory nor threads. Answers by itself: 404, 405 (with Allow), 413, 414, 431, 400 (no Host, NUL
+ * or an encoded slash in the path), HEAD for every GET. */
 #ifndef OBS_HTTP_HTTP_SERVER_H
 #define OBS_HTTP_HTTP_SERVER_H
 
@@ -22,7 +24,8 @@ struct log;
 /* The request, as long as the handler runs. Texts are NUL-ended; NULL: absent. */
 const char *http_request_method(const struct http_request *request);
 const char *http_request_path(const struct http_request *request); /* decoded, begins with '/' */
-const char *http_request_rest(const struct http_request *request); /* what a route's trailing * matched; "" otherwise */
+const char *http_request_rest(
+    const struct http_request *request); /* what a route's trailing * matched; "" otherwise */
 const char *http_request_query(const struct http_request *request, const char *name);
 const char *http_request_header(const struct http_request *request, const char *name);
 const void *http_request_body(const struct http_request *request, size_t *size);
@@ -47,17 +50,18 @@ struct http_route {
 };
 
 struct http_server_settings {
-    const char *address; /* numeric IPv4 or IPv6 */
-    uint16_t port;       /* 0: any free one, ask http_server_port */
-    const char *setting; /* the setting that chose the port, for "port taken" ("--listen") */
+    const char *address;             /* numeric IPv4 or IPv6 */
+    uint16_t port;                   /* 0: any free one, ask http_server_port */
+    const char *setting;             /* the setting that chose the port, for "port taken" ("--listen") */
     const struct http_route *routes; /* borrowed until http_server_stop */
     size_t route_count;
-    size_t max_body_bytes;  /* 0: 64 KiB */
-    unsigned connections;   /* 0: 64 */
+    size_t max_body_bytes; /* 0: 64 KiB */
+    unsigned connections;  /* 0: 64 */
     struct log *log;
 };
 
-int http_server_start(struct http_server **out, const struct http_server_settings *settings, struct error *error);
+int http_server_start(struct http_server **out, const struct http_server_settings *settings,
+                      struct error *error);
 uint16_t http_server_port(const struct http_server *server);
 void http_server_stop(struct http_server *server); /* waits for running handlers; NULL is fine */
 

@@ -1,12 +1,13 @@
-/* lib/json/json_write: JSON text, written into a buffer in document order. Commas and colons come by themselves.
+/* lib/json/json_write: JSON text, written into a buffer in document order. Commas and colons come by
+ * themselves.
  *
  *   struct json_writer w; json_writer_init(&w, &buffer);
  *   json_object_begin(&w); json_key(&w, "rule"); json_string(&w, "HighErrorRate"); json_object_end(&w);
  *
- * Strings: control characters, '"' and '\' are escaped; bad UTF-8 becomes U+FFFD, so the output is always valid JSON.
- * Numbers: the shortest decimal that reads back as the same double; NaN and infinities are written as null.
- * Misuse (a value where a key must stand, unbalanced ends) is a programming error, caught by assert.
- * Failure is the buffer's: check buffer.failed at the end. */
+ * Strings: control characters, '"' and '\' are escaped; bad UTF-8 becomes U+FFFD, so the output is always
+ * valid JSON. Numbers: the shortest decimal that reads back as the same double; NaN and infinities are
+ * written as null. Misuse (a value where a key must stand, unbalanced ends) is a programming error, caught by
+ * assert. Failure is the buffer's: check buffer.failed at the end. */
 #ifndef OBS_JSON_JSON_WRITE_H
 #define OBS_JSON_JSON_WRITE_H
 
@@ -21,8 +22,8 @@ struct buffer;
 struct json_writer {
     struct buffer *buffer;
     uint32_t depth;
-    bool has_items;   /* a comma is due before the next item */
-    bool after_key;   /* the next value belongs to a key */
+    bool has_items; /* a comma is due before the next item */
+    bool after_key; /* the next value belongs to a key */
 };
 
 void json_writer_init(struct json_writer *writer, struct buffer *buffer);
@@ -42,7 +43,8 @@ void json_null(struct json_writer *writer);
 /* A value that is JSON already (one whole value), put in as it is. */
 void json_raw(struct json_writer *writer, const char *json, size_t size);
 
-/* The shortest decimal that reads back as value (up to 17 digits, form of %g), NUL-ended; not for NaN, infinities. */
+/* The shortest decimal that reads back as value (up to 17 digits, form of %g), NUL-ended; not for NaN,
+ * infinities. */
 #define JSON_REAL_BYTES 32
 void json_format_real(char out[JSON_REAL_BYTES], double value);
 

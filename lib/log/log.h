@@ -1,11 +1,12 @@
 /* lib/log: one line an event to a stream (stderr), as text for people or JSON for machines.
  *
  *   text   23:06:32.125 INFO  partition assigned topic=metrics.raw partition=3
- *   json   {"time":"2026-11-24T23:06:32.125Z","level":"info","app":"stream-processor","msg":"…","partition":3}
+ *   json {"time":"2026-11-24T23:06:32.125Z","level":"info","app":"stream-processor","msg":"…","partition":3}
  *
- * Each line is one write(2) of at most LOG_LINE_BYTES, so lines of several processes don't mix; what doesn't fit is cut, marked
- * with "…". Control characters and bad UTF-8 in values are escaped: a hostile field can't forge a line.
- * Threads: any thread may write. Errors of the stream are counted, never reported: there is nowhere to report them to. */
+ * Each line is one write(2) of at most LOG_LINE_BYTES, so lines of several processes don't mix; what doesn't
+ * fit is cut and marked ("…", in JSON "cut":true). Control characters and bad UTF-8 in values are escaped: a
+ * hostile field can't forge a line. Threads: any thread may write. Errors of the stream are ignored: there is
+ * nowhere to report them to. */
 #ifndef OBS_LOG_LOG_H
 #define OBS_LOG_LOG_H
 
@@ -53,12 +54,15 @@ struct log_field log_real(const char *name, double value);
 struct log_field log_boolean(const char *name, bool value);
 
 /* A NULL log swallows everything: library code logs without asking whether somebody listens. */
-void log_write(struct log *log, enum log_level level, const char *message, const struct log_field *fields, size_t count);
+void log_write(struct log *log, enum log_level level, const char *message, const struct log_field *fields,
+               size_t count);
 
-#define LOG_FIELDS_(...)                                                                                              \
-    (const struct log_field[]){__VA_ARGS__}, sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field)
+#define LOG_FIELDS_(...)                                                                                     \
+    (const struct log_field[]){__VA_ARGS__},                                                                 \
+        sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field)
 
-/* log_info(log, "listening") or, with fields, log_info_with(log, "listening", log_text("address", a), log_integer(…)). */
+/* log_info(log, "listening") or, with fields, log_info_with(log, "listening", log_text("address", a),
+ * log_integer(…)). */
 #define log_debug(log, message)           log_write((log), LOG_DEBUG, (message), NULL, 0)
 #define log_info(log, message)            log_write((log), LOG_INFO, (message), NULL, 0)
 #define log_warn(log, message)            log_write((log), LOG_WARN, (message), NULL, 0)
@@ -68,12 +72,13 @@ void log_write(struct log *log, enum log_level level, const char *message, const
 #define log_warn_with(log, message, ...)  log_write((log), LOG_WARN, (message), LOG_FIELDS_(__VA_ARGS__))
 #define log_error_with(log, message, ...) log_write((log), LOG_ERROR, (message), LOG_FIELDS_(__VA_ARGS__))
 
-/* Sparse logging of what may happen a million times: true at most once per interval; *suppressed is how many calls said
- * false since. Zero-initialise; one thread. */
+/* Sparse logging of what may happen a million times: true at most once per interval; *suppressed is how many
+ * calls said false since. Zero-initialise; one thread. */
 struct log_throttle {
     int64_t next_ms;
     uint64_t suppressed;
 };
-bool log_throttle_allows(struct log_throttle *throttle, int64_t steady_ms, int64_t interval_ms, uint64_t *suppressed);
+bool log_throttle_allows(struct log_throttle *throttle, int64_t steady_ms, int64_t interval_ms,
+                         uint64_t *suppressed);
 
 #endif

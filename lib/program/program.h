@@ -1,18 +1,18 @@
-/* lib/program: the frame of every main: common settings, log, signals, metrics, health pages, the bus, and the exit code.
+/* lib/program: the frame of every main: common settings, log, signals, metrics, health pages, the bus, and
+ * the exit code.
  *
  *   int main(int argc, char **argv) {
  *       struct my_settings s = {0};
  *       const struct program_spec spec = { .name = "metrics-bridge", .settings = …, .default_port = 8080 };
  *       struct program *program = NULL;
- *       int code = program_start(&program, &spec, argc, argv);   // --help, --version, refusals: answered, code is the exit code
- *       if (program != NULL) { code = run(program, &s); program_end(program); }
- *       return code;
+ *       int code = program_start(&program, &spec, argc, argv);   // --help, --version, refusals: answered,
+ * code is the exit code if (program != NULL) { code = run(program, &s); program_end(program); } return code;
  *   }
  *
  * Common settings: --bus-url, -X, --listen, --log-format, --log-level.
- * Signals: SIGTERM and SIGINT set the stop flag and wake what was registered; a second one exits at once. SIGPIPE is ignored.
- * GET /healthz, /readyz and /metrics are always served; the program adds its own routes before program_serve.
- * Exit codes: PROGRAM_DONE 0, PROGRAM_FAILED 1, PROGRAM_USAGE 2. */
+ * Signals: SIGTERM and SIGINT set the stop flag and wake what was registered; a second one exits at once.
+ * SIGPIPE is ignored. GET /healthz, /readyz and /metrics are always served; the program adds its own routes
+ * before program_serve. Exit codes: PROGRAM_DONE 0, PROGRAM_FAILED 1, PROGRAM_USAGE 2. */
 #ifndef OBS_PROGRAM_PROGRAM_H
 #define OBS_PROGRAM_PROGRAM_H
 
@@ -45,7 +45,8 @@ struct program_spec {
     bool without_bus;      /* no --bus-url, no -X */
 };
 
-/* NULL in *out: done already (help, version, refused), and the result is the exit code; a refusal is written to stderr. */
+/* NULL in *out: done already (help, version, refused), and the result is the exit code; a refusal is written
+ * to stderr. */
 int program_start(struct program **out, const struct program_spec *spec, int argc, char **argv);
 void program_end(struct program *program); /* stops the server, closes the bus and the log */
 
@@ -58,8 +59,10 @@ const char *program_bus_url(struct program *program);
 /* The bus of --bus-url, opened at the first call. NULL: refused, error says why (exit 2). */
 struct bus *program_bus(struct program *program, struct error *error);
 
-/* Before program_serve. The route is copied, its context borrowed. GET /metrics may be replaced by adding it. */
-void program_add_route(struct program *program, const char *method, const char *path, http_handler *handler, void *context);
+/* Before program_serve. The route is copied, its context borrowed. GET /metrics may be replaced by adding it.
+ */
+void program_add_route(struct program *program, const char *method, const char *path, http_handler *handler,
+                       void *context);
 /* Starts the HTTP server. -1: the port is taken or the address wrong (exit 1). */
 int program_serve(struct program *program, struct error *error);
 /* /readyz: 503 with why until ready. Any thread. why: a short constant text ("waiting for partitions"). */
@@ -67,7 +70,8 @@ void program_set_ready(struct program *program, bool ready, const char *why);
 
 bool program_is_stopping(const struct program *program); /* any thread */
 void program_stop(struct program *program);              /* as if SIGTERM had come; any thread */
-/* A member whose poll returns at once when a stop is asked for; NULL takes the last one back (before bus_leave). */
+/* A member whose poll returns at once when a stop is asked for; NULL takes the last one back (before
+ * bus_leave). */
 void program_wake_on_stop(struct program *program, struct bus_member *member);
 /* Sleeps up to ms, or until a stop is asked for. True: stopping. */
 bool program_sleep(struct program *program, int64_t ms);

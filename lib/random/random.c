@@ -56,7 +56,8 @@ double random_unit(struct random *random)
 
 double random_normal(struct random *random)
 {
-    /* Box and Muller's method; the second of the pair is not kept, so that the state is the four words alone. */
+    /* Box and Muller's method; the second of the pair is not kept, so that the state is the four words alone.
+     */
     const double two_pi = 6.283185307179586;
     double radius = sqrt(-2.0 * log(1.0 - random_unit(random)));
     return radius * cos(two_pi * random_unit(random));

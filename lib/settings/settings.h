@@ -1,10 +1,11 @@
 /* lib/settings: a program's settings from one table: flag > environment > --config FILE (YAML) > default.
  *
- * An entry named "bus-url" is the flag --bus-url, OBS_BUS_URL in the environment and bus_url in the file. Unknown keys and
- * bad values are refused, naming the key, the value, where it came from and what is allowed. --help, --version and --config
- * are always there. --flag VALUE and --flag=VALUE; a boolean is --flag or --flag=false; "--" ends flags.
- * docs/CONFIGURATION.md is printed from the same tables (settings_print_markdown), so they can't disagree.
- * Ownership: texts that land in targets belong to the settings object. One thread, at start. */
+ * An entry named "bus-url" is the flag --bus-url, OBS_BUS_URL in the environment and bus_url in the file.
+ * Unknown keys and bad values are refused, naming the key, the value, where it came from and what is allowed.
+ * --help, --version and --config are always there. --flag VALUE and --flag=VALUE; a boolean is --flag or
+ * --flag=false; "--" ends flags. docs/CONFIGURATION.md is printed from the same tables
+ * (settings_print_markdown), so they can't disagree. Ownership: texts that land in targets belong to the
+ * settings object. One thread, at start. */
 #ifndef OBS_SETTINGS_SETTINGS_H
 #define OBS_SETTINGS_SETTINGS_H
 
@@ -20,10 +21,12 @@ enum setting_type {
     SETTING_INTEGER,  /* int64_t, in minimum … maximum */
     SETTING_REAL,     /* double, in minimum … maximum  */
     SETTING_BOOLEAN,  /* bool                    */
-    SETTING_DURATION, /* int64_t, ms: "250ms", "15s", "1h30m"; a plain number is seconds; minimum, maximum in ms */
+    SETTING_DURATION, /* int64_t, ms: "250ms", "15s", "1h30m"; a plain number is seconds; minimum, maximum in
+                         ms */
     SETTING_BYTES,    /* int64_t: "64KiB", "8MiB", "1GiB" or plain bytes */
     SETTING_CHOICE,   /* int: the index in choices ("json|text") */
-    SETTING_LIST      /* struct setting_list: a flag that may be repeated; in the environment separated by commas */
+    SETTING_LIST /* struct setting_list: a flag that may be repeated; in the environment separated by commas
+                  */
 };
 
 struct setting_list {
@@ -62,14 +65,15 @@ struct settings;
 
 enum settings_result { SETTINGS_RUN = 0, SETTINGS_HELP = 1, SETTINGS_VERSION = 2, SETTINGS_REFUSED = -1 };
 
-/* out is set in every case but needs settings_destroy only when it isn't NULL. environment: as environ; NULL: none. */
+/* out is set in every case but needs settings_destroy only when it isn't NULL. environment: as environ; NULL:
+ * none. */
 int settings_load(struct settings **out, const struct settings_spec *spec, int argc, const char *const *argv,
                   const char *const *environment, struct error *error);
 void settings_destroy(struct settings *settings);
 
 size_t settings_positional_count(const struct settings *settings);
 const char *settings_positional(const struct settings *settings, size_t index); /* NULL past the end */
-bool settings_is_given(const struct settings *settings, const char *name);      /* by flag, environment or file */
+bool settings_is_given(const struct settings *settings, const char *name); /* by flag, environment or file */
 
 void settings_print_help(const struct settings_spec *spec, FILE *stream);
 void settings_print_markdown(const struct settings_spec *spec, FILE *stream);

@@ -49,7 +49,8 @@ static void strings_are_always_valid_json(void **state)
 static void reals_are_short_and_read_back(void **state)
 {
     (void)state;
-    const double values[] = {0, 1, 0.1, 1.0 / 3, 5e-324, 1.7976931348623157e308, 0.018262, 123456789012345680.0};
+    const double values[] = {
+        0, 1, 0.1, 1.0 / 3, 5e-324, 1.7976931348623157e308, 0.018262, 123456789012345680.0};
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
         char text[JSON_REAL_BYTES];
         json_format_real(text, values[i]);
@@ -81,9 +82,15 @@ static void only_well_formed_utf8_is_valid(void **state)
         const char *text;
         bool valid;
     } cases[] = {
-        {"", true},         {"plain ascii, longer than eight", true}, {"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", true},
-        {"\x80", false},    {"\xc0\xaf", false},                      {"\xe0\x9f\xbf", false},
-        {"\xed\xa0\x80", false}, {"\xf4\x90\x80\x80", false},         {"\xf0\x80\x80\x80", false},
+        {"", true},
+        {"plain ascii, longer than eight", true},
+        {"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", true},
+        {"\x80", false},
+        {"\xc0\xaf", false},
+        {"\xe0\x9f\xbf", false},
+        {"\xed\xa0\x80", false},
+        {"\xf4\x90\x80\x80", false},
+        {"\xf0\x80\x80\x80", false},
         {"abcdefgh\xe2\x82", false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
