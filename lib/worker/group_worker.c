@@ -1,0 +1,396 @@
+#include "worker/group_worker.h"
+
+#include "clock/clock.h"
+#include "log/log.h"
+#include "program/program.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TICK_MS         1000
+#define RETRY_MS        100   /* between tries of a commit or a put that the bus had no room for */
+#define SAY_EVERY_MS    60000 /* the same trouble is logged once a minute */
+#define OUTPUT_LIMIT    (8 * 1048576)
+#define PUT_PATIENCE_MS 5000
+
+struct partition {
+    char topic[BUS_TOPIC_BYTES];
+    int32_t number;
+    int64_t next;      /* the offset after the last record done; -1: none yet */
+    int64_t committed; /* what the last commit said; -1: none */
+    void *state;
+};
+
+struct group_worker {
+    const struct group_worker_spec *spec;
+    const struct clock *clock;
+    struct log *log;
+    struct bus_member *member;
+    struct partition *partitions;
+    size_t partition_count, partition_capacity;
+    size_t output_bytes; /* put since the last commit */
+    bool dirty;          /* something to commit besides positions */
+    bool hurry;
+    int64_t next_commit_ms, next_tick_ms;
+    struct log_throttle full_throttle;
+};
+
+static int64_t now_ms(const struct group_worker *worker)
+{
+    return clock_steady_ms(worker->clock);
+}
+
+static struct partition *find_partition(struct group_worker *worker, const char *topic, int32_t number)
+{
+    for (size_t i = 0; i < worker->partition_count; i++) {
+        struct partition *partition = &worker->partitions[i];
+        if (partition->number == number && strcmp(partition->topic, topic) == 0) {
+            return partition;
+        }
+    }
+    return NULL;
+}
+
+int group_worker_put(struct group_worker *worker, const struct bus_record *output, struct error *error)
+{
+    int64_t deadline_ms = now_ms(worker) + PUT_PATIENCE_MS;
+    int result = bus_put(worker->member, output, error);
+    while (result == BUS_FULL && now_ms(worker) < deadline_ms && !program_sleep(worker->spec->program, RETRY_MS)) {
+        result = bus_put(worker->member, output, error);
+    }
+    worker->dirty = true;
+    worker->output_bytes += output->key.size_bytes + output->value.size_bytes;
+    if (worker->output_bytes > OUTPUT_LIMIT) {
+        worker->hurry = true;
+    }
+    /* After a reset nothing put holds; the polls will say LOST and the work is done again. */
+    return result == BUS_RESET ? 0 : result;
+}
+
+int group_worker_put_state(struct group_worker *worker, int32_t partition, struct bus_bytes key,
+                           struct bus_bytes value, struct error *error)
+{
+    worker->dirty = true;
+    int result = bus_put_state(worker->member, partition, key, value, error);
+    return result == BUS_RESET ? 0 : result;
+}
+
+void group_worker_hurry(struct group_worker *worker)
+{
+    worker->hurry = true;
+}
+
+/* --- the life of a partition ---- */
+
+static int open_partition(struct group_worker *worker, const struct bus_partition *assigned,
+                          struct error *error)
+{
+    if (worker->partition_count == worker->partition_capacity) {
+        size_t capacity = worker->partition_capacity == 0 ? 16 : worker->partition_capacity * 2;
+        struct partition *partitions = realloc(worker->partitions, capacity * sizeof *partitions);
+        if (partitions == NULL) {
+            return error_set(error, -1, "no memory for %zu partitions", capacity);
+        }
+        worker->partitions = partitions;
+        worker->partition_capacity = capacity;
+    }
+    struct partition *partition = &worker->partitions[worker->partition_count];
+    *partition = (struct partition){
+        .number = assigned->partition, .next = assigned->committed, .committed = assigned->committed};
+    (void)snprintf(partition->topic, sizeof partition->topic, "%s", assigned->topic);
+    if (worker->spec->calls->open(worker->spec->context, assigned, &partition->state, error) != 0) {
+        return -1;
+    }
+    worker->partition_count++;
+    return 0;
+}
+
+static void close_partition(struct group_worker *worker, struct partition *partition)
+{
+    worker->spec->calls->close(worker->spec->context, partition->state);
+    *partition = worker->partitions[--worker->partition_count];
+}
+
+static void close_partitions(struct group_worker *worker, const struct bus_turn *turn)
+{
+    for (size_t i = 0; i < turn->partition_count; i++) {
+        struct partition *partition =
+            find_partition(worker, turn->partitions[i].topic, turn->partitions[i].partition);
+        if (partition != NULL) {
+            close_partition(worker, partition);
+        }
+    }
+    if (worker->partition_count == 0) {
+        program_set_ready(worker->spec->program, false, "waiting for partitions");
+    }
+}
+
+static int start_partition(struct group_worker *worker, const struct bus_partition *restored,
+                           struct error *error)
+{
+    const struct group_worker_calls *calls = worker->spec->calls;
+    struct partition *partition = find_partition(worker, restored->topic, restored->partition);
+    if (partition == NULL) {
+        return 0;
+    }
+    int64_t from = calls->start_offset == NULL
+                       ? BUS_FROM_COMMITTED
+                       : calls->start_offset(worker->spec->context, partition->state, restored);
+    int result = bus_start(worker->member, restored->topic, restored->partition, from, error);
+    if (result == BUS_OK) {
+        program_set_ready(worker->spec->program, true, "");
+    }
+    return result == BUS_RESET ? 0 : result;
+}
+
+/* --- the commit ---- */
+
+static int save_all(struct group_worker *worker, struct error *error)
+{
+    const struct group_worker_calls *calls = worker->spec->calls;
+    for (size_t i = 0; i < worker->partition_count; i++) {
+        struct partition *partition = &worker->partitions[i];
+        if (calls->save != NULL && calls->save(worker->spec->context, worker, partition->state, error) != 0) {
+            return -1;
+        }
+        if (partition->next != partition->committed) {
+            int result = bus_advance(worker->member, partition->topic, partition->number, partition->next,
+                                     NULL, error);
+            if (result != BUS_OK && result != BUS_RESET) {
+                return -1;
+            }
+            worker->dirty = true;
+        }
+    }
+    return 0;
+}
+
+/* The bus has no room (a full disk, a full topic): nothing was taken, so the same commit is tried again. */
+static int commit_with_patience(struct group_worker *worker, struct error *error)
+{
+    int result = bus_commit(worker->member, error);
+    while ((result == BUS_FULL || result == BUS_AWAY) && !program_is_stopping(worker->spec->program)) {
+        uint64_t suppressed = 0;
+        if (log_throttle_allows(&worker->full_throttle, now_ms(worker), SAY_EVERY_MS, &suppressed)) {
+            log_warn_with(worker->log, "cannot commit, trying again", log_text("why", error->message),
+                          log_integer("retries", (int64_t)suppressed));
+        }
+        (void)program_sleep(worker->spec->program, RETRY_MS);
+        result = bus_commit(worker->member, error);
+    }
+    return result;
+}
+
+static void note_committed(struct group_worker *worker)
+{
+    for (size_t i = 0; i < worker->partition_count; i++) {
+        struct partition *partition = &worker->partitions[i];
+        partition->committed = partition->next;
+        if (worker->spec->calls->committed != NULL) {
+            worker->spec->calls->committed(worker->spec->context, partition->state);
+        }
+    }
+}
+
+static int commit(struct group_worker *worker, struct error *error)
+{
+    worker->hurry = false;
+    worker->next_commit_ms = now_ms(worker) + worker->spec->commit_interval_ms;
+    if (save_all(worker, error) != 0) {
+        return -1;
+    }
+    if (!worker->dirty) {
+        return 0;
+    }
+    int result = commit_with_patience(worker, error);
+    worker->dirty = false;
+    worker->output_bytes = 0;
+    if (result == BUS_OK) {
+        note_committed(worker);
+    } else if (result == BUS_RESET) {
+        log_warn_with(worker->log, "commit refused, starting again from what is committed",
+                      log_text("why", error->message));
+        result = 0;
+    }
+    return result;
+}
+
+/* --- the turns ---- */
+
+static int process_records(struct group_worker *worker, const struct bus_turn *turn, struct error *error)
+{
+    size_t first = 0;
+    while (first < turn->record_count) {
+        const struct bus_record *records = &turn->records[first];
+        size_t count = 1;
+        while (first + count < turn->record_count && records[count].partition == records[0].partition &&
+               strcmp(records[count].topic, records[0].topic) == 0) {
+            count++;
+        }
+        first += count;
+        struct partition *partition = find_partition(worker, records[0].topic, records[0].partition);
+        if (partition == NULL) {
+            continue; /* lost in the meantime */
+        }
+        int result = worker->spec->calls->process(worker->spec->context, worker, partition->state, records,
+                                                  count, error);
+        if (result != 0) {
+            return result;
+        }
+        int64_t next = records[count - 1].offset + 1;
+        if (next > partition->next) { /* replayed records are behind it */
+            partition->next = next;
+        }
+    }
+    return 0;
+}
+
+static int note_ends(struct group_worker *worker, const struct bus_turn *turn, struct error *error)
+{
+    for (size_t i = 0; i < turn->partition_count; i++) {
+        struct partition *partition =
+            find_partition(worker, turn->partitions[i].topic, turn->partitions[i].partition);
+        if (partition == NULL) {
+            continue;
+        }
+        if (turn->partitions[i].position > partition->next) {
+            partition->next = turn->partitions[i].position;
+        }
+        if (worker->spec->calls->reached_end != NULL &&
+            worker->spec->calls->reached_end(worker->spec->context, worker, partition->state, error) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int restore_partition(struct group_worker *worker, const struct bus_turn *turn, struct error *error)
+{
+    struct partition *partition =
+        find_partition(worker, turn->partitions[0].topic, turn->partitions[0].partition);
+    if (partition == NULL || worker->spec->calls->restore == NULL) {
+        return 0;
+    }
+    return worker->spec->calls->restore(worker->spec->context, partition->state, turn->records,
+                                        turn->record_count, error);
+}
+
+static int give_up_partitions(struct group_worker *worker, const struct bus_turn *turn, struct error *error)
+{
+    /* commit() polls nothing, so the turn stays valid. */
+    if (commit(worker, error) != 0) {
+        return -1;
+    }
+    close_partitions(worker, turn);
+    int result = bus_release(worker->member, error);
+    return result == BUS_RESET ? 0 : result;
+}
+
+static int open_partitions(struct group_worker *worker, const struct bus_turn *turn, struct error *error)
+{
+    for (size_t i = 0; i < turn->partition_count; i++) {
+        if (open_partition(worker, &turn->partitions[i], error) != 0) {
+            return -1;
+        }
+    }
+    log_info_with(worker->log, "partitions assigned", log_integer("count", (int64_t)turn->partition_count),
+                  log_text("first", turn->partitions[0].topic),
+                  log_integer("partition", turn->partitions[0].partition));
+    return 0;
+}
+
+static int handle_turn(struct group_worker *worker, const struct bus_turn *turn, struct error *error)
+{
+    switch (turn->kind) {
+    case BUS_IDLE:
+        return 0;
+    case BUS_ASSIGNED:
+        return open_partitions(worker, turn, error);
+    case BUS_STATE:
+        return restore_partition(worker, turn, error);
+    case BUS_RESTORED:
+        return start_partition(worker, &turn->partitions[0], error);
+    case BUS_RECORDS:
+        return process_records(worker, turn, error);
+    case BUS_END:
+        return note_ends(worker, turn, error);
+    case BUS_REVOKING:
+        return give_up_partitions(worker, turn, error);
+    case BUS_LOST:
+        worker->dirty = false;
+        close_partitions(worker, turn);
+        return 0;
+    }
+    return 0;
+}
+
+static int tick_partitions(struct group_worker *worker, struct error *error)
+{
+    worker->next_tick_ms = now_ms(worker) + TICK_MS;
+    for (size_t i = 0; worker->spec->calls->tick != NULL && i < worker->partition_count; i++) {
+        if (worker->spec->calls->tick(worker->spec->context, worker, worker->partitions[i].state, error) !=
+            0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int time_to_wait_ms(const struct group_worker *worker)
+{
+    int64_t now = now_ms(worker);
+    int64_t until =
+        worker->next_tick_ms < worker->next_commit_ms ? worker->next_tick_ms : worker->next_commit_ms;
+    return until <= now ? 0 : (int)(until - now);
+}
+
+static int run_loop(struct group_worker *worker, struct error *error)
+{
+    while (!program_is_stopping(worker->spec->program)) {
+        struct bus_turn turn;
+        int result = bus_poll(worker->member, time_to_wait_ms(worker), &turn, error);
+        if (result == BUS_OK) {
+            result = handle_turn(worker, &turn, error);
+        }
+        if (result == 0 && now_ms(worker) >= worker->next_tick_ms) {
+            result = tick_partitions(worker, error);
+        }
+        if (result == 0 && (worker->hurry || now_ms(worker) >= worker->next_commit_ms)) {
+            result = commit(worker, error);
+        }
+        if (result != 0) {
+            return result;
+        }
+    }
+    return commit(worker, error);
+}
+
+int group_worker_run(const struct group_worker_spec *spec)
+{
+    struct error error;
+    error_clear(&error);
+    struct group_worker worker = {
+        .spec = spec, .clock = program_clock(spec->program), .log = program_log(spec->program)};
+    const struct bus_member_settings settings = {.group = spec->group,
+                                                 .member_id = spec->member_id,
+                                                 .topics = spec->topics,
+                                                 .state_topic = spec->state_topic};
+    program_set_ready(spec->program, false, "waiting for partitions");
+    if (bus_join(spec->bus, &settings, &worker.member, &error) != BUS_OK) {
+        return program_fail(spec->program, "cannot join the group", &error);
+    }
+    program_wake_on_stop(spec->program, worker.member);
+    int result = run_loop(&worker, &error);
+    program_set_ready(spec->program, false, "stopping");
+    program_wake_on_stop(spec->program, NULL);
+    while (worker.partition_count > 0) {
+        close_partition(&worker, &worker.partitions[0]);
+    }
+    free(worker.partitions);
+    struct error leave_error;
+    error_clear(&leave_error);
+    if (bus_leave(worker.member, &leave_error) != BUS_OK) {
+        log_warn_with(worker.log, "left the group with an error", log_text("why", leave_error.message));
+    }
+    return result == 0 ? PROGRAM_DONE : program_fail(spec->program, "stopped", &error);
+}
