@@ -13,7 +13,7 @@ target_compile_options(obs_compile_options INTERFACE
 if(OBS_WERROR)
   target_compile_options(obs_compile_options INTERFACE -Werror)
 endif()
-target_compile_definitions(obs_compile_options INTERFACE _GNU_SOURCE)
+target_compile_definitions(obs_compile_options INTERFACE _GNU_SOURCE OBS_VERSION="${PROJECT_VERSION}")
 target_compile_options(obs_compile_options INTERFACE -fno-omit-frame-pointer)
 
 if(OBS_SANITIZE)

@@ -32,7 +32,6 @@ function(obs_program name)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.c)
   add_executable(${name} ${sources})
   target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/${name})
-  target_compile_definitions(${name} PRIVATE OBS_VERSION="${PROJECT_VERSION}")
   obs_link(${name} ${ARGN})
 endfunction()
 

@@ -1,11 +1,12 @@
 /* lib/http/http_server: a small HTTP/1.1 server for health, metrics, pages and APIs. libmicrohttpd is behind
  * it, known only here.
  *
- * Handlers run on the server's own threads (a small fixed pool), one request at a time each: they must not
- * block for long and must lock what they share. Bounded: connections, connections per address, header and
- * body sizes, seconds until the headers and the body are in (not only inactivity), so slow or many clients
- * hold neither memory nor threads. Answers by itself: 404, 405 (with Allow), 413, 414, 431, 400 (no Host, NUL
- * or an encoded slash in the path), HEAD for every GET. */
+ * Handlers run on the server's one thread, so they must not block, and must lock what they share with the
+ * program's other threads. Bounded: connections, header and body sizes, and the time of a whole request (10 s
+ * to its first line, 30 s for all of it, answer included), so slow or many clients hold neither memory nor
+ * threads. Answers by itself: 404, 405 with Allow, 413, 414, 431, 400 without a Host, 403 for a write from
+ * another origin's page, HEAD for every GET. An encoded NUL or slash stays encoded and so matches no route.
+ */
 #ifndef OBS_HTTP_HTTP_SERVER_H
 #define OBS_HTTP_HTTP_SERVER_H
 

@@ -1,0 +1,80 @@
+#include "program/stop_signal.h"
+
+#include "bus/bus.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+static atomic_bool stopping;
+static atomic_int stop_fd = -1;
+static _Atomic(struct bus_member *) sleeping_member;
+
+void stop_signal_set(void)
+{
+    atomic_store(&stopping, true);
+    const uint64_t one = 1;
+    int fd = atomic_load(&stop_fd);
+    if (fd >= 0 && write(fd, &one, sizeof one) < 0) {
+        /* full already: it is readable, which is all that is wanted */
+    }
+    struct bus_member *member = atomic_load(&sleeping_member);
+    if (member != NULL) {
+        bus_wake(member);
+    }
+}
+
+static void on_signal(int number)
+{
+    (void)number;
+    int saved = errno;
+    if (atomic_load(&stopping)) {
+        _exit(1);
+    }
+    stop_signal_set();
+    errno = saved;
+}
+
+int stop_signal_install(void)
+{
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fd < 0) {
+        return -1;
+    }
+    atomic_store(&stop_fd, fd);
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = on_signal;
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(SIGTERM, &action, NULL);
+    (void)sigaction(SIGINT, &action, NULL);
+    action.sa_handler = SIG_IGN;
+    (void)sigaction(SIGPIPE, &action, NULL);
+    return 0;
+}
+
+bool stop_signal_is_set(void)
+{
+    return atomic_load(&stopping);
+}
+
+bool stop_signal_wait(int64_t ms)
+{
+    struct pollfd wait = {.fd = atomic_load(&stop_fd), .events = POLLIN};
+    if (!atomic_load(&stopping)) {
+        (void)poll(&wait, 1, ms > INT32_MAX ? INT32_MAX : (int)ms);
+    }
+    return atomic_load(&stopping);
+}
+
+void stop_signal_wake_member(struct bus_member *member)
+{
+    atomic_store(&sleeping_member, member);
+    if (member != NULL && atomic_load(&stopping)) {
+        bus_wake(member);
+    }
+}
