@@ -4,6 +4,7 @@
 #include "metrics/metric_private.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
