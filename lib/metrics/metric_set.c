@@ -18,6 +18,14 @@ static void *need(void *memory)
     return memory;
 }
 
+/* A programming error: said where it is made, in every build. */
+static void require(bool holds)
+{
+    if (!holds) {
+        abort();
+    }
+}
+
 struct metric_set *metric_set_create(void)
 {
     struct metric_set *set = need(calloc(1, sizeof *set));
@@ -84,7 +92,7 @@ static size_t count_names(const char *const *names)
 struct metric_family *metric_family_add(struct metric_set *set, enum metric_type type, const char *name,
                                         const char *help, const char *const *label_names)
 {
-    assert(is_name(name, true));
+    require(is_name(name, true));
     struct metric_family *family = need(calloc(1, sizeof *family));
     family->set = set;
     family->type = type;
@@ -93,7 +101,7 @@ struct metric_family *metric_family_add(struct metric_set *set, enum metric_type
     family->label_count = count_names(label_names);
     family->label_names = need(calloc(family->label_count + 1, sizeof *family->label_names));
     for (size_t i = 0; i < family->label_count; i++) {
-        assert(is_name(label_names[i], false));
+        require(is_name(label_names[i], false));
         family->label_names[i] = need(strdup(label_names[i]));
     }
     (void)pthread_mutex_lock(&set->lock);
@@ -105,7 +113,7 @@ struct metric_family *metric_family_add(struct metric_set *set, enum metric_type
 
 void metric_family_set_buckets(struct metric_family *family, const double *bounds, size_t count)
 {
-    assert(family->type == METRIC_HISTOGRAM && family->series_count == 0);
+    require(family->type == METRIC_HISTOGRAM && family->series_count == 0);
     family->bounds = need(realloc(family->bounds, (count + 1) * sizeof *bounds));
     memcpy(family->bounds, bounds, count * sizeof *bounds);
     family->bound_count = count;
@@ -144,7 +152,7 @@ static struct metric *make_series(struct metric_family *family, const char *cons
 
 struct metric *metric_series(struct metric_family *family, const char *const *label_values)
 {
-    assert(count_names(label_values) >= family->label_count || family->label_count == 0);
+    require(count_names(label_values) >= family->label_count || family->label_count == 0);
     (void)pthread_mutex_lock(&family->set->lock);
     struct metric *metric = find_series(family, label_values);
     if (metric == NULL) {

@@ -3,7 +3,7 @@
  *
  * Made at start, so every counter is there at 0 from the first scrape. Adding is an atomic operation on the
  * series itself: any thread, no lock. Names and labels are checked when they are made; a wrong one is a
- * programming error, caught by assert. Ownership: families and series belong to the set. */
+ * programming error, caught at once. Ownership: families and series belong to the set. */
 #ifndef OBS_METRICS_METRIC_SET_H
 #define OBS_METRICS_METRIC_SET_H
 
