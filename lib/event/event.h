@@ -17,8 +17,9 @@
 #define EVENT_NAME_BYTES   128   /* service.name, cloud.region */
 #define EVENT_ROUTE_BYTES  256
 #define EVENT_COUNT_MAX    1000000
-#define EVENT_DURATION_S   86400.0 /* durations are below this */
-#define EVENT_FUTURE_MS    60000   /* how far time_unix_ms may be ahead of the record's append time */
+#define EVENT_TIME_MAX_MS  INT64_C(253402300799999) /* the end of the year 9999, RFC 3339's last */
+#define EVENT_DURATION_S   86400.0                  /* durations are below this */
+#define EVENT_FUTURE_MS    60000 /* how far time_unix_ms may be ahead of the record's append time */
 #define EVENT_KEY_BYTES    (2 * EVENT_NAME_BYTES + 1)
 
 struct event_text {
