@@ -1,0 +1,68 @@
+/* lib/rule/rule_state: what one rule thinks of one series: counts in a row, firing or not, and when it
+ * changes its mind.
+ *
+ * Not firing, a share rule (errors, or latency as the share of slow requests) asks each window, shortest
+ * first: is the share over the limit, by enough records, more than chance explains, and is no shorter window
+ * that has records at or under the limit (an old burst is no news)? Firing, it adds up evidence for "over"
+ * with Page's CUSUM (E. S. Page, Continuous Inspection Schemes, Biometrika 41, 1954): the log likelihood
+ * ratio of the limit against a clearly bad share, never below 0, capped a little over ln(clear_odds). Rates
+ * and utilisation are compared plainly. After a resolve the rule's windows begin anew. Flapping: a firing
+ * within 2 minutes of a resolve doubles for_clear, up to 5 minutes; each 2 quiet minutes halve it again.
+ *
+ * A plain function of its inputs. Plain data, saved as it is by lib/detect. */
+#ifndef OBS_RULE_RULE_STATE_H
+#define OBS_RULE_RULE_STATE_H
+
+#include "rule/rule.h"
+
+#define RULE_NEVER INT64_MIN
+
+enum rule_verdict { RULE_UNKNOWN, RULE_CLEAR, RULE_VIOLATED };
+enum rule_change { RULE_UNCHANGED, RULE_FIRED, RULE_RESOLVED_CLEAR, RULE_RESOLVED_NO_DATA };
+
+struct rule_state {
+    bool firing;
+    bool announced;              /* the firing was published; false for one found in unannounced history */
+    uint32_t sequence;           /* transitions published so far */
+    uint32_t violations, clears; /* evaluations in a row */
+    uint32_t for_clear;          /* with damping; 0: the rule's own */
+    double log_odds;             /* of "over" against "still going on", while firing */
+    double share;                /* when it fired */
+    int64_t violated_s, clear_s; /* end of the first violated, first clear step of the present run */
+    int64_t fired_s;             /* when the present or last firing began to be violated */
+    int64_t resolved_s;          /* the last resolve; RULE_NEVER */
+};
+
+/* What a series looks like at the end of a step. */
+struct rule_view {
+    const struct window *window;
+    const struct window_layout *layout;
+    int64_t born_s;                      /* the series' first second */
+    int64_t last_record_s;               /* RULE_NEVER: none yet */
+    const struct window_counts *pending; /* records since the last step, for the CUSUM */
+};
+
+/* What was found, for the transition and for people. */
+struct rule_evidence {
+    enum rule_verdict verdict;
+    uint32_t window; /* index into the layout: which one decided, or the shortest that has records */
+    uint64_t records, bad;
+    bool no_data; /* nothing for no_data_after_s */
+    bool too_few; /* over the limit, but too few bad records or too likely chance */
+};
+
+void rule_state_init(struct rule_state *state);
+/* What a rule that isn't firing makes of the series now. Changes nothing. */
+void rule_judge(const struct rule *rule, const struct rule_state *state, const struct rule_view *view,
+                struct rule_evidence *evidence);
+/* One step: once for each second of the series' time, in order. */
+enum rule_change rule_state_step(const struct rule *rule, struct rule_state *state,
+                                 const struct rule_view *view, struct rule_evidence *evidence);
+/* The measured value of the signal in that window, weighted; NaN: nothing to measure. Latency beyond 60 s is
+ * that of the last 60 s. */
+double rule_measure(const struct rule *rule, const struct rule_state *state, const struct rule_view *view,
+                    uint32_t window);
+uint32_t rule_state_for_clear(const struct rule *rule, const struct rule_state *state);
+double rule_log_clear_odds(const struct rule *rule);
+
+#endif
