@@ -1,6 +1,7 @@
 # obs_module(NAME [DEPENDS module…] [PACKAGES pkg-config-name…] [LIBRARIES name…])
 #   A folder of lib/ as a static library: all its .c files, also those of sub-folders.
-# obs_program(NAME [DEPENDS module…])      A folder of apps/ as a program build/bin/NAME.
+# obs_program(NAME [DEPENDS module…])      A folder of apps/ as a program build/bin/NAME: main.c, and the other
+#   files as a library, so that a unit test can take them: obs_test(test_x DEPENDS NAME_parts).
 # obs_test(NAME [SOURCES file…] [DEPENDS module…] [LABELS label…])   A cmocka program.
 
 function(obs_link target)
@@ -29,10 +30,18 @@ function(obs_module name)
 endfunction()
 
 function(obs_program name)
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.c)
-  add_executable(${name} ${sources})
-  target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/${name})
+  set(folder ${CMAKE_CURRENT_SOURCE_DIR}/${name})
+  file(GLOB parts CONFIGURE_DEPENDS ${folder}/*.c)
+  list(REMOVE_ITEM parts ${folder}/main.c)
+  add_executable(${name} ${folder}/main.c)
+  target_include_directories(${name} PRIVATE ${folder})
   obs_link(${name} ${ARGN})
+  if(parts)
+    add_library(obs_${name}_parts STATIC ${parts})
+    target_include_directories(obs_${name}_parts PUBLIC ${folder})
+    obs_link(obs_${name}_parts ${ARGN})
+    target_link_libraries(${name} PRIVATE obs_${name}_parts)
+  endif()
 endfunction()
 
 function(obs_test name)
