@@ -50,13 +50,11 @@ struct detector_state {
         value_bytes; /* value NULL: forget the key. First byte of a value: the format's version */
 };
 
-/* rules are borrowed: alive until replaced or the detector is destroyed. seed keys the hashes against chosen
+/* rules are borrowed: alive until the detector is destroyed. seed keys the hashes against chosen
  * ids. */
 int detector_create(struct detector **out, const struct rule_set *rules, const struct detector_limits *limits,
                     uint64_t seed, struct error *error);
 void detector_destroy(struct detector *detector);
-void detector_replace_rules(struct detector *detector,
-                            const struct rule_set *rules); /* an equal rule keeps its state */
 int detector_load_state(struct detector *detector, const struct detector_state *state,
                         struct error *error); /* before events */
 

@@ -1,0 +1,236 @@
+#include "detect/series.h"
+
+#include "event/event.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#define FIRST_SLOTS 64
+
+int series_table_init(struct series_table *table, size_t limit, uint64_t seed)
+{
+    *table = (struct series_table){.limit = limit, .seed = seed, .slot_count = FIRST_SLOTS};
+    table->slots = calloc(table->slot_count, sizeof(struct series *));
+    return table->slots == NULL ? -1 : 0;
+}
+
+static void destroy_series(struct series *series)
+{
+    window_destroy(series->window);
+    recent_ids_destroy(series->ids);
+    free(series);
+}
+
+void series_table_deinit(struct series_table *table)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        destroy_series(table->all[i]);
+    }
+    free(table->all);
+    free(table->slots);
+}
+
+uint64_t series_table_hash(const struct series_table *table, const struct event_text *service,
+                           const struct event_text *region, const struct event_text *route)
+{
+    uint64_t hash = XXH3_64bits_withSeed(service->data, service->size, table->seed);
+    hash = XXH3_64bits_withSeed(region->data, region->size, hash);
+    return route == NULL ? hash : XXH3_64bits_withSeed(route->data, route->size, ~hash);
+}
+
+void series_table_prefetch(const struct series_table *table, uint64_t hash)
+{
+    __builtin_prefetch(&table->slots[hash & (table->slot_count - 1)]);
+}
+
+static bool same_text(const char *mine, size_t size, const struct event_text *other)
+{
+    return size == other->size && memcmp(mine, other->data, size) == 0;
+}
+
+static bool is_named(const struct series *series, const struct event_text *service,
+                     const struct event_text *region, const struct event_text *route)
+{
+    bool same_route = route == NULL
+                          ? series->route == NULL
+                          : series->route != NULL && same_text(series->route, series->route_bytes, route);
+    return same_route && same_text(series->service, series->service_bytes, service) &&
+           same_text(series->region, series->region_bytes, region);
+}
+
+struct series *series_table_find(const struct series_table *table, uint64_t hash,
+                                 const struct event_text *service, const struct event_text *region,
+                                 const struct event_text *route)
+{
+    size_t mask = table->slot_count - 1;
+    for (size_t at = hash & mask; table->slots[at] != NULL; at = (at + 1) & mask) {
+        if (table->slots[at]->hash == hash && is_named(table->slots[at], service, region, route)) {
+            return table->slots[at];
+        }
+    }
+    return NULL;
+}
+
+static void insert_slot(struct series_table *table, struct series *series)
+{
+    size_t mask = table->slot_count - 1;
+    size_t at = series->hash & mask;
+    while (table->slots[at] != NULL) {
+        at = (at + 1) & mask;
+    }
+    table->slots[at] = series;
+}
+
+/* At most half full; one growth moves all, and happens as often as the number of series doubles. */
+static bool make_room(struct series_table *table)
+{
+    if ((table->count + 1) * 2 > table->slot_count) {
+        struct series **slots = calloc(table->slot_count * 2, sizeof(struct series *));
+        if (slots == NULL) {
+            return false;
+        }
+        free(table->slots);
+        table->slots = slots;
+        table->slot_count *= 2;
+        for (size_t i = 0; i < table->count; i++) {
+            insert_slot(table, table->all[i]);
+        }
+    }
+    if (table->count % FIRST_SLOTS == 0) {
+        struct series **all = realloc(table->all, (table->count + FIRST_SLOTS) * sizeof(struct series *));
+        if (all == NULL) {
+            return false;
+        }
+        table->all = all;
+    }
+    return true;
+}
+
+static bool matches(const char *wanted, const struct event_text *text)
+{
+    return wanted[0] == '\0' || (strlen(wanted) == text->size && memcmp(wanted, text->data, text->size) == 0);
+}
+
+static bool rule_watches(const struct rule *rule, const struct event_text *service,
+                         const struct event_text *region, const struct event_text *route)
+{
+    return rule->by_route == (route != NULL) && matches(rule->match_service, service) &&
+           matches(rule->match_region, region) && (route == NULL || matches(rule->match_route, route));
+}
+
+size_t series_count_rules(const struct rule_set *rules, const struct event_text *service,
+                          const struct event_text *region, const struct event_text *route)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < rules->count; i++) {
+        count += rule_watches(&rules->rules[i], service, region, route);
+    }
+    return count;
+}
+
+static char *copy_text(char *at, const struct event_text *text)
+{
+    memcpy(at, text->data, text->size);
+    at[text->size] = '\0';
+    return at;
+}
+
+/* One piece of memory holds the series, its rules and its names. */
+static struct series *create_series(const struct event_text *service, const struct event_text *region,
+                                    const struct event_text *route, const struct rule_set *rules)
+{
+    size_t rule_count = series_count_rules(rules, service, region, route);
+    size_t names = offsetof(struct series, rules) + rule_count * sizeof(struct watched_rule);
+    size_t text_bytes = service->size + region->size + (route == NULL ? 0 : route->size) + 3;
+    struct series *series = calloc(1, names + text_bytes);
+    if (series == NULL) {
+        return NULL;
+    }
+    char *at = (char *)series + names;
+    series->service = copy_text(at, service);
+    series->region = copy_text(at + service->size + 1, region);
+    series->route = route == NULL ? NULL : copy_text(at + service->size + region->size + 2, route);
+    series->service_bytes = (uint16_t)service->size;
+    series->region_bytes = (uint16_t)region->size;
+    series->route_bytes = route == NULL ? 0 : (uint16_t)route->size;
+    for (size_t i = 0; i < rules->count; i++) {
+        if (rule_watches(&rules->rules[i], service, region, route)) {
+            struct watched_rule *watched = &series->rules[series->rule_count++];
+            watched->rule = (uint16_t)i;
+            watched->fingerprint = alert_fingerprint(rules->rules[i].name, series->service, series->region,
+                                                     series->route == NULL ? "" : series->route);
+            rule_state_init(&watched->state);
+        }
+    }
+    return series;
+}
+
+struct series *series_table_add(struct series_table *table, uint64_t hash, const struct event_text *service,
+                                const struct event_text *region, const struct event_text *route,
+                                const struct rule_set *rules, int64_t start_ms, uint32_t id_seconds)
+{
+    if (table->count >= table->limit || !make_room(table)) {
+        return NULL;
+    }
+    struct series *series = create_series(service, region, route, rules);
+    if (series == NULL) {
+        return NULL;
+    }
+    series->hash = hash;
+    series->newest_ms = start_ms;
+    series->born_s = start_ms / 1000;
+    series->last_record_s = RULE_NEVER;
+    series->last_cpu = NAN;
+    series->last_memory = NAN;
+    series->window = window_create(&rules->layout, series->born_s);
+    series->ids = id_seconds == 0 ? NULL : recent_ids_create(id_seconds);
+    if (series->window == NULL || (id_seconds > 0 && series->ids == NULL)) {
+        destroy_series(series);
+        return NULL;
+    }
+    series->index = table->count;
+    table->all[table->count++] = series;
+    insert_slot(table, series);
+    return series;
+}
+
+/* Backward-shift deletion: later members of the probe run move up, so no marks are left behind
+ * (D. Knuth, The Art of Computer Programming, vol. 3, 6.4, algorithm R). */
+static void delete_slot(struct series_table *table, const struct series *series)
+{
+    size_t mask = table->slot_count - 1;
+    size_t hole = series->hash & mask;
+    while (table->slots[hole] != series) {
+        hole = (hole + 1) & mask;
+    }
+    for (size_t at = (hole + 1) & mask; table->slots[at] != NULL; at = (at + 1) & mask) {
+        size_t home = table->slots[at]->hash & mask;
+        if (((at - home) & mask) >= ((at - hole) & mask)) {
+            table->slots[hole] = table->slots[at];
+            hole = at;
+        }
+    }
+    table->slots[hole] = NULL;
+}
+
+void series_table_remove(struct series_table *table, struct series *series)
+{
+    delete_slot(table, series);
+    table->count--;
+    memmove(&table->all[series->index], &table->all[series->index + 1],
+            (table->count - series->index) * sizeof(struct series *));
+    for (size_t i = series->index; i < table->count; i++) {
+        table->all[i]->index = i;
+    }
+    destroy_series(series);
+}
+
+size_t series_memory(const struct series *series)
+{
+    size_t bytes = sizeof *series + series->rule_count * sizeof series->rules[0] + series->service_bytes +
+                   series->region_bytes + series->route_bytes + 3;
+    bytes += window_memory(series->window);
+    return bytes + (series->ids == NULL ? 0 : recent_ids_memory(series->ids));
+}
