@@ -355,6 +355,12 @@ int program_serve(struct program *program, struct error *error)
     return 0;
 }
 
+void program_end_serving(struct program *program)
+{
+    http_server_stop(program->server);
+    program->server = NULL;
+}
+
 void program_set_ready(struct program *program, bool ready, const char *why)
 {
     (void)pthread_mutex_lock(&program->lock);

@@ -65,6 +65,8 @@ void program_add_route(struct program *program, const char *method, const char *
                        void *context);
 /* Starts the HTTP server. -1: the port is taken or the address wrong (exit 1). */
 int program_serve(struct program *program, struct error *error);
+/* No handler runs after this; before what routes borrow is destroyed. Safe when nothing was served. */
+void program_end_serving(struct program *program);
 /* /readyz: 503 with why until ready. Any thread. why: a short constant text ("waiting for partitions"). */
 void program_set_ready(struct program *program, bool ready, const char *why);
 

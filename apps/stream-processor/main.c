@@ -1,0 +1,237 @@
+/* stream-processor: reads metrics.raw, finds latency and error anomalies and publishes each alert transition
+ * exactly once. */
+#include "detection_worker.h"
+
+#include "buffer/buffer.h"
+#include "bus/bus.h"
+#include "log/log.h"
+#include "program/program.h"
+#include "rule/rule_load.h"
+#include "topics/topics.h"
+#include "json/json_write.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define GROUP "stream-processor"
+
+struct values {
+    const char *rules, *check_rules, *member_id, *runbook_base;
+    int64_t lateness_ms, idle_after_ms, commit_interval_ms, max_series;
+    int ticks;
+    bool announce_history;
+};
+
+static void show_series(void *context, const struct http_request *request, struct http_response *response)
+{
+    (void)request;
+    struct json_writer writer;
+    json_writer_init(&writer, http_response_body(response));
+    http_response_set_type(response, "application/json");
+    json_object_begin(&writer);
+    json_key(&writer, "series");
+    json_array_begin(&writer);
+    detection_worker_write(context, &writer, detector_write_series);
+    json_array_end(&writer);
+    json_object_end(&writer);
+}
+
+static void show_alerts(void *context, const struct http_request *request, struct http_response *response)
+{
+    (void)request;
+    struct json_writer writer;
+    json_writer_init(&writer, http_response_body(response));
+    http_response_set_type(response, "application/json");
+    json_object_begin(&writer);
+    json_key(&writer, "alerts");
+    json_array_begin(&writer);
+    detection_worker_write(context, &writer, detector_write_alerts);
+    json_array_end(&writer);
+    json_object_end(&writer);
+}
+
+static int check_rules(const char *path)
+{
+    struct rule_set *rules = NULL;
+    struct error error;
+    if (rule_set_load(&rules, path, &error) != 0) {
+        (void)fprintf(stderr, "%s\n", error.message);
+        return PROGRAM_USAGE;
+    }
+    (void)printf("%s: %zu rules are fine\n", path, rules->count);
+    for (size_t i = 0; i < rules->count; i++) {
+        (void)printf("  %-24s %s %s %g, %s\n", rules->rules[i].name, rule_signal_name(rules->rules[i].signal),
+                     rules->rules[i].below ? "below" : "above", rules->rules[i].threshold,
+                     rule_severity_name(rules->rules[i].severity));
+    }
+    rule_set_destroy(rules);
+    return PROGRAM_DONE;
+}
+
+static int detect(struct program *program, struct bus *bus, const struct values *values,
+                  struct detection_worker *worker)
+{
+    static const char *const topics[] = {TOPIC_METRICS_RAW, NULL};
+    const struct group_worker_spec spec = {
+        .program = program,
+        .bus = bus,
+        .group = GROUP,
+        .member_id = values->member_id,
+        .topics = topics,
+        .state_topic = TOPIC_STREAM_PROCESSOR_STATE,
+        .commit_interval_ms = values->commit_interval_ms,
+        .calls = detection_worker_calls(),
+        .context = worker,
+    };
+    return group_worker_run(&spec);
+}
+
+/* Serving begins before the topics are there: /readyz then says what it waits for. */
+static int run_with_rules(struct program *program, struct bus *bus, const struct values *values,
+                          struct detection_settings *settings, struct error *error)
+{
+    static const char *const names[] = {TOPIC_METRICS_RAW,   TOPIC_METRICS_RAW_DLQ,        TOPIC_ALERTS_FIRED,
+                                        TOPIC_ALERTS_ACTIVE, TOPIC_STREAM_PROCESSOR_STATE, NULL};
+    settings->partition_count = topics_find(TOPIC_METRICS_RAW)->partitions;
+    struct detection_worker *worker = NULL;
+    if (detection_worker_create(&worker, program, bus, settings, error) != 0) {
+        return program_fail(program, "cannot start", error);
+    }
+    program_add_route(program, "GET", "/series", show_series, worker);
+    program_add_route(program, "GET", "/alerts", show_alerts, worker);
+    int code = PROGRAM_DONE;
+    if (program_serve(program, error) != 0) {
+        code = program_fail(program, "cannot serve HTTP", error);
+    } else {
+        enum topics_result result = topics_create(program, bus, names, error);
+        if (result == TOPICS_REFUSED) {
+            code = program_fail(program, "topics cannot be used", error);
+        } else if (result == TOPICS_READY) {
+            code = detect(program, bus, values, worker);
+        }
+    }
+    program_end_serving(program);
+    detection_worker_destroy(worker);
+    return code;
+}
+
+static int run(struct program *program, struct values *values)
+{
+    struct error error;
+    error_clear(&error);
+    char host[128] = "stream-processor";
+    struct rule_set *rules = NULL;
+    if (rule_set_load(&rules, values->rules, &error) != 0) {
+        (void)program_fail(program, "the rules cannot be used (--rules)", &error);
+        return PROGRAM_USAGE;
+    }
+    struct bus *bus = program_bus(program, &error);
+    if (bus == NULL) {
+        rule_set_destroy(rules);
+        (void)program_fail(program, "the bus cannot be used (--bus-url)", &error);
+        return PROGRAM_USAGE;
+    }
+    if (values->member_id == NULL) {
+        (void)gethostname(host, sizeof host - 1);
+        values->member_id = host;
+    }
+    struct detection_settings settings = {
+        .rules = rules,
+        .limits = {.series = (uint32_t)values->max_series,
+                   .lateness_ms = values->lateness_ms,
+                   .idle_after_ms = values->idle_after_ms},
+        .ticks = values->ticks == 0,
+        .announce_history = values->announce_history,
+        .runbook_base = values->runbook_base,
+    };
+    int code = run_with_rules(program, bus, values, &settings, &error);
+    rule_set_destroy(rules);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    struct values values = {0};
+    const struct setting settings[] = {
+        {.name = "rules",
+         .type = SETTING_TEXT,
+         .target = &values.rules,
+         .default_text = "config/anomaly-rules.yaml",
+         .value_name = "FILE",
+         .help = "the anomaly rules"},
+        {.name = "check-rules",
+         .type = SETTING_TEXT,
+         .target = &values.check_rules,
+         .value_name = "FILE",
+         .help = "check a rule file and exit"},
+        {.name = "allowed-lateness",
+         .type = SETTING_DURATION,
+         .target = &values.lateness_ms,
+         .default_text = "15s",
+         .value_name = "TIME",
+         .minimum = 1000,
+         .maximum = 600000,
+         .help = "how far behind its series a record still counts"},
+        {.name = "idle-after",
+         .type = SETTING_DURATION,
+         .target = &values.idle_after_ms,
+         .default_text = "15s",
+         .value_name = "TIME",
+         .minimum = 1000,
+         .maximum = 600000,
+         .help = "how far a silent series may stay behind its partition's clock"},
+        {.name = "max-series",
+         .type = SETTING_INTEGER,
+         .target = &values.max_series,
+         .default_text = "1000",
+         .value_name = "N",
+         .minimum = 1,
+         .maximum = 1000000,
+         .help = "most series of a partition; more are refused and counted"},
+        {.name = "ticks",
+         .type = SETTING_CHOICE,
+         .target = &values.ticks,
+         .choices = "on|off",
+         .default_text = "on",
+         .value_name = "WHICH",
+         .help = "let time pass on partitions that are silent"},
+        {.name = "member-id",
+         .type = SETTING_TEXT,
+         .target = &values.member_id,
+         .value_name = "NAME",
+         .help = "this member's lasting name in the group [the host's name]"},
+        {.name = "announce-history",
+         .type = SETTING_BOOLEAN,
+         .target = &values.announce_history,
+         .help = "at a first start, publish alerts of records older than 5 minutes too"},
+        {.name = "commit-interval",
+         .type = SETTING_DURATION,
+         .target = &values.commit_interval_ms,
+         .default_text = "1s",
+         .value_name = "TIME",
+         .minimum = 50,
+         .maximum = 10000,
+         .help = "time between commits; alerts commit at once"},
+        {.name = "runbook-base",
+         .type = SETTING_TEXT,
+         .target = &values.runbook_base,
+         .default_text = "http://127.0.0.1:3000/",
+         .value_name = "URL",
+         .help = "put before the runbooks of the rules"},
+    };
+    const struct program_spec spec = {
+        .name = GROUP,
+        .summary = "finds latency and error anomalies in metrics.raw and publishes each alert exactly once",
+        .settings = settings,
+        .setting_count = sizeof settings / sizeof settings[0],
+        .default_port = 8082,
+    };
+    struct program *program = NULL;
+    int code = program_start(&program, &spec, argc, argv);
+    if (program != NULL) {
+        code = values.check_rules != NULL ? check_rules(values.check_rules) : run(program, &values);
+        program_end(program);
+    }
+    return code;
+}
