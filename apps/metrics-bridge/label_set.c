@@ -1,0 +1,214 @@
+#include "label_set.h"
+
+#include "buffer/buffer.h"
+#include "metrics/encode_text.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VERSION 1
+
+static const char *const prefixes[] = {"requests|", "classes|", "logs|"};
+static const char *const label_names[][LABEL_NAMES] = {
+    {"service_name", "cloud_region", "http_route", "http_request_method", "http_response_status_code"},
+    {"service_name", "cloud_region"},
+    {"service_name", "cloud_region", "severity_text"},
+};
+static const size_t name_counts[] = {5, 2, 3};
+static const size_t value_counts[] = {COUNTER_VALUES, 5, 1};
+
+/* --- names ---- */
+
+static void write_key(struct buffer *key, const struct label_names *names)
+{
+    buffer_append_text(key, prefixes[names->kind]);
+    buffer_append_char(key, names->overflow ? 1 : 0);
+    for (size_t i = 0; i < names->count; i++) {
+        buffer_append_char(key, (char)(names->values[i].size & 0xff));
+        buffer_append_char(key, (char)(names->values[i].size >> 8));
+        buffer_append(key, names->values[i].data, names->values[i].size);
+    }
+}
+
+static void write_labels(struct buffer *labels, const struct label_names *names)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        buffer_append_format(labels, "%s%s=\"", i == 0 ? "" : ",", label_names[names->kind][i]);
+        metrics_text_label_value(labels, names->values[i].data, names->values[i].size);
+        buffer_append_char(labels, '"');
+    }
+}
+
+struct label_set *label_set_create(uint64_t hash, const struct label_names *names, int64_t born_ms)
+{
+    struct label_set *set = calloc(1, sizeof *set);
+    struct buffer key;
+    struct buffer labels;
+    buffer_init(&key, 0);
+    buffer_init(&labels, 0);
+    write_key(&key, names);
+    write_labels(&labels, names);
+    buffer_append_char(&labels, '\0'); /* error messages name it */
+    if (set == NULL || key.failed || labels.failed) {
+        buffer_free(&key);
+        buffer_free(&labels);
+        free(set);
+        return NULL;
+    }
+    set->hash = hash;
+    set->kind = names->kind;
+    set->overflow = names->overflow;
+    set->born_ms = born_ms;
+    set->live.cpu = NAN;
+    set->live.memory = NAN;
+    set->key = key.data; /* the buffers' memory is the set's from here on */
+    set->key_bytes = key.size;
+    set->labels = labels.data;
+    set->labels_bytes = labels.size - 1;
+    return set;
+}
+
+void label_set_destroy(struct label_set *set)
+{
+    if (set != NULL) {
+        free(set->key);
+        free(set->labels);
+        free(set);
+    }
+}
+
+/* The key has all names, so comparing with it piece by piece needs no second copy of them. */
+bool label_set_is(const struct label_set *set, const struct label_names *names)
+{
+    if (set->kind != names->kind || set->overflow != names->overflow) {
+        return false;
+    }
+    const char *at = set->key + strlen(prefixes[set->kind]) + 1;
+    const char *end = set->key + set->key_bytes;
+    for (size_t i = 0; i < names->count; i++) {
+        size_t size = (unsigned char)at[0] | (size_t)(unsigned char)at[1] << 8;
+        if (size != names->values[i].size || (size_t)(end - at) < 2 + size ||
+            memcmp(at + 2, names->values[i].data, size) != 0) {
+            return false;
+        }
+        at += 2 + size;
+    }
+    return true;
+}
+
+int label_names_read(struct label_names *names, struct bus_bytes key, struct error *error)
+{
+    const char *at = key.data;
+    const char *end = at + key.size_bytes;
+    *names = (struct label_names){0};
+    for (size_t kind = 0; kind < sizeof prefixes / sizeof prefixes[0]; kind++) {
+        size_t prefix = strlen(prefixes[kind]);
+        if (key.size_bytes <= prefix || memcmp(at, prefixes[kind], prefix) != 0) {
+            continue;
+        }
+        names->kind = (enum counter_kind)kind;
+        names->count = name_counts[kind];
+        names->overflow = at[prefix] != 0;
+        at += prefix + 1;
+        for (size_t i = 0; i < names->count; i++) {
+            size_t size = end - at >= 2 ? (unsigned char)at[0] | (size_t)(unsigned char)at[1] << 8 : SIZE_MAX;
+            if (end - at < 2 || (size_t)(end - at) < 2 + size) {
+                return error_set(error, -1, "a damaged key of the state '%s'", prefixes[kind]);
+            }
+            names->values[i] = (struct event_text){at + 2, size};
+            at += 2 + size;
+        }
+        return 0;
+    }
+    return error_set(error, -1, "a state record with an unknown key of %zu bytes", key.size_bytes);
+}
+
+/* --- numbers ---- */
+
+static void put(struct buffer *value, uint64_t number, int bytes)
+{
+    for (int i = 0; i < bytes; i++) {
+        buffer_append_char(value, (char)(number >> (8 * i) & 0xff));
+    }
+}
+
+static uint64_t take(const unsigned char **at, int bytes)
+{
+    uint64_t number = 0;
+    for (int i = 0; i < bytes; i++) {
+        number |= (uint64_t) * (*at)++ << (8 * i);
+    }
+    return number;
+}
+
+static int check_value(struct bus_bytes value, size_t size, const char *what, struct error *error)
+{
+    const unsigned char *bytes = value.data;
+    if (value.size_bytes > 0 && bytes[0] != VERSION) {
+        return error_set(error, -1, "the state of %s has format version %u, this program reads %d", what,
+                         bytes[0], VERSION);
+    }
+    if (value.size_bytes != size) {
+        return error_set(error, -1, "the state of %s is damaged: %zu bytes instead of %zu", what,
+                         value.size_bytes, size);
+    }
+    return 0;
+}
+
+void label_set_write(const struct label_set *set, struct buffer *value)
+{
+    uint64_t sum;
+    memcpy(&sum, &set->live.sum, sizeof sum);
+    buffer_clear(value);
+    put(value, VERSION, 1);
+    put(value, (uint64_t)set->born_ms, 8);
+    put(value, (uint64_t)set->seen_ms, 8);
+    put(value, sum, 8);
+    put(value, value_counts[set->kind], 1);
+    for (size_t i = 0; i < value_counts[set->kind]; i++) {
+        put(value, set->live.values[i], 8);
+    }
+}
+
+int label_set_read(struct label_set *set, struct bus_bytes value, struct error *error)
+{
+    size_t count = value_counts[set->kind];
+    if (check_value(value, 26 + 8 * count, set->labels, error) != 0) {
+        return -1;
+    }
+    const unsigned char *at = (const unsigned char *)value.data + 1;
+    set->born_ms = (int64_t)take(&at, 8);
+    set->seen_ms = (int64_t)take(&at, 8);
+    set->shown_seen_ms = set->seen_ms;
+    uint64_t sum = take(&at, 8);
+    memcpy(&set->live.sum, &sum, sizeof sum);
+    if (take(&at, 1) != count) {
+        return error_set(error, -1, "the state of %s is damaged", set->labels);
+    }
+    for (size_t i = 0; i < count; i++) {
+        set->live.values[i] = take(&at, 8);
+    }
+    return 0;
+}
+
+void totals_write(struct buffer *value, const uint64_t *totals, size_t count)
+{
+    buffer_clear(value);
+    put(value, VERSION, 1);
+    for (size_t i = 0; i < count; i++) {
+        put(value, totals[i], 8);
+    }
+}
+
+int totals_read(struct bus_bytes value, uint64_t *totals, size_t count, struct error *error)
+{
+    if (check_value(value, 1 + 8 * count, "the totals", error) != 0) {
+        return -1;
+    }
+    const unsigned char *at = (const unsigned char *)value.data + 1;
+    for (size_t i = 0; i < count; i++) {
+        totals[i] = take(&at, 8);
+    }
+    return 0;
+}

@@ -1,0 +1,155 @@
+#include "lag_watch.h"
+
+#include "buffer/buffer.h"
+#include "log/log.h"
+#include "metrics/encode_text.h"
+#include "program/program.h"
+#include "topics/topics.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_ROWS 512
+
+static const char *const groups[] = {"stream-processor", "metrics-bridge", "alert-forwarder"};
+static const char *const topics[] = {TOPIC_METRICS_RAW, TOPIC_LOGS_RAW, TOPIC_ALERTS_FIRED};
+
+struct lag_watch {
+    struct program *program;
+    struct bus *bus;
+    int64_t interval_ms;
+    pthread_t thread;
+    struct bus_lag read[MAX_ROWS]; /* the thread's own */
+    pthread_mutex_t lock;          /* of what follows */
+    pthread_cond_t stopped;
+    bool stopping;
+    struct bus_lag rows[MAX_ROWS];
+    size_t count;
+};
+
+static bool has_committed(const struct lag_watch *watch, size_t count, const struct bus_lag *row)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct bus_lag *other = &watch->read[i];
+        if (other->committed >= 0 && strcmp(other->group, row->group) == 0 &&
+            strcmp(other->topic, row->topic) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void read_lag(struct lag_watch *watch)
+{
+    struct error error;
+    size_t count = 0;
+    int result = bus_read_lag(watch->bus, groups, sizeof groups / sizeof groups[0], topics,
+                              sizeof topics / sizeof topics[0], watch->read, MAX_ROWS, &count, &error);
+    if (result != BUS_OK) {
+        log_debug_with(program_log(watch->program), "lag not read", log_text("why", error.message));
+        return; /* the last rows stand; their time is in them */
+    }
+    count = count > MAX_ROWS ? MAX_ROWS : count;
+    (void)pthread_mutex_lock(&watch->lock);
+    watch->count = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (has_committed(watch, count, &watch->read[i])) {
+            watch->rows[watch->count++] = watch->read[i];
+        }
+    }
+    (void)pthread_mutex_unlock(&watch->lock);
+}
+
+static void *watch_lag(void *context)
+{
+    struct lag_watch *watch = context;
+    (void)pthread_mutex_lock(&watch->lock);
+    while (!watch->stopping) {
+        (void)pthread_mutex_unlock(&watch->lock);
+        read_lag(watch);
+        (void)pthread_mutex_lock(&watch->lock);
+        struct timespec until;
+        (void)clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += watch->interval_ms / 1000;
+        until.tv_nsec += watch->interval_ms % 1000 * 1000000;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        if (!watch->stopping) {
+            (void)pthread_cond_timedwait(&watch->stopped, &watch->lock, &until);
+        }
+    }
+    (void)pthread_mutex_unlock(&watch->lock);
+    return NULL;
+}
+
+int lag_watch_start(struct lag_watch **out, struct program *program, struct bus *bus, int64_t interval_ms,
+                    struct error *error)
+{
+    *out = NULL;
+    struct lag_watch *watch = calloc(1, sizeof *watch);
+    if (watch == NULL) {
+        return error_set(error, -1, "no memory for the lag");
+    }
+    watch->program = program;
+    watch->bus = bus;
+    watch->interval_ms = interval_ms;
+    (void)pthread_mutex_init(&watch->lock, NULL);
+    (void)pthread_cond_init(&watch->stopped, NULL);
+    if (pthread_create(&watch->thread, NULL, watch_lag, watch) != 0) {
+        free(watch);
+        return error_set(error, -1, "no thread for the lag");
+    }
+    *out = watch;
+    return 0;
+}
+
+void lag_watch_stop(struct lag_watch *watch)
+{
+    if (watch == NULL) {
+        return;
+    }
+    (void)pthread_mutex_lock(&watch->lock);
+    watch->stopping = true;
+    (void)pthread_cond_signal(&watch->stopped);
+    (void)pthread_mutex_unlock(&watch->lock);
+    (void)pthread_join(watch->thread, NULL);
+    (void)pthread_cond_destroy(&watch->stopped);
+    (void)pthread_mutex_destroy(&watch->lock);
+    free(watch);
+}
+
+static void append_row(struct buffer *out, const char *name, const struct bus_lag *row, double value)
+{
+    buffer_append_format(out, "%s{consumergroup=\"%s\",topic=\"%s\",partition=\"%" PRId32 "\"} ", name,
+                         row->group, row->topic, row->partition);
+    metrics_text_number(out, value);
+    buffer_append_char(out, '\n');
+}
+
+void lag_watch_encode(struct lag_watch *watch, struct buffer *out, bool rows)
+{
+    static const char lag[] = "kafka_consumergroup_lag";
+    static const char seconds[] = "kafka_consumergroup_lag_seconds";
+    static const char commit[] = "kafka_consumergroup_last_commit_timestamp_seconds";
+    (void)pthread_mutex_lock(&watch->lock);
+    size_t count = rows ? watch->count : 0;
+    metrics_text_header(
+        out, lag, "Records between the group's committed offset and the end of the partition.", "gauge");
+    for (size_t i = 0; i < count; i++) {
+        append_row(out, lag, &watch->rows[i], (double)watch->rows[i].lag);
+    }
+    metrics_text_header(out, seconds, "Age of the record at the group's committed offset; 0 without lag.",
+                        "gauge");
+    for (size_t i = 0; i < count; i++) {
+        append_row(out, seconds, &watch->rows[i], (double)watch->rows[i].lag_ms / 1000);
+    }
+    metrics_text_header(out, commit, "When the group's committed offset last moved.", "gauge");
+    for (size_t i = 0; i < count; i++) {
+        if (watch->rows[i].last_commit_ms > 0) {
+            append_row(out, commit, &watch->rows[i], (double)watch->rows[i].last_commit_ms / 1000);
+        }
+    }
+    (void)pthread_mutex_unlock(&watch->lock);
+}
