@@ -1,5 +1,5 @@
-/* libcurl's easy interface: redirects are not followed, only http:// is spoken, no signals, no proxies from
- * the environment. */
+/* libcurl does the work; here it is held to what we want of it: one plain HTTP request, no proxy, no
+ * redirect, no signal, a deadline that covers name look-up, connection and answer, and a bounded answer. */
 #include "http/http_client.h"
 
 #include "buffer/buffer.h"
@@ -9,97 +9,115 @@
 #include <string.h>
 
 #define DEFAULT_TIMEOUT_MS     5000
-#define DEFAULT_RESPONSE_BYTES (16 * 1048576)
+#define DEFAULT_RESPONSE_BYTES ((size_t)16 * 1048576)
 
-static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
-
-static void initialise_curl(void)
-{
-    (void)curl_global_init(CURL_GLOBAL_DEFAULT);
-}
-
-struct sink {
+struct answer {
     struct buffer *buffer;
-    size_t left;
+    size_t room; /* bytes it may still grow by */
     bool too_large;
 };
 
-static size_t take_body(char *data, size_t size, size_t count, void *context)
+static pthread_once_t started = PTHREAD_ONCE_INIT;
+
+static void start_library(void)
 {
-    struct sink *sink = context;
-    size_t bytes = size * count;
-    if (bytes > sink->left) {
-        sink->too_large = true;
+    (void)curl_global_init(CURL_GLOBAL_NOTHING); /* no TLS, so nothing of it to load */
+}
+
+static size_t take_answer(char *data, size_t item_bytes, size_t items, void *context)
+{
+    struct answer *answer = context;
+    size_t size = item_bytes * items;
+    if (size > answer->room || !buffer_append(answer->buffer, data, size)) {
+        answer->too_large = true;
         return 0;
     }
-    sink->left -= bytes;
-    return buffer_append(sink->buffer, data, bytes) ? bytes : 0;
+    answer->room -= size;
+    return size;
 }
 
-static struct curl_slist *make_headers(const struct http_client_request *request)
+static bool add_header(struct curl_slist **list, const char *header)
 {
-    struct curl_slist *headers = NULL;
-    if (request->content_type != NULL) {
-        char line[256];
-        (void)snprintf(line, sizeof line, "Content-Type: %s", request->content_type);
-        headers = curl_slist_append(headers, line);
-    }
-    for (const char *const *line = request->headers; line != NULL && *line != NULL; line++) {
-        headers = curl_slist_append(headers, *line);
-    }
-    return headers;
+    struct curl_slist *longer = curl_slist_append(*list, header);
+    *list = longer == NULL ? *list : longer;
+    return longer != NULL;
 }
 
-static void set_options(CURL *curl, const struct http_client_request *request, struct sink *sink,
-                        char *reason)
+static bool collect_headers(struct curl_slist **list, const struct http_client_request *request)
 {
-    curl_easy_setopt(curl, CURLOPT_URL, request->url);
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http");
-    curl_easy_setopt(curl, CURLOPT_PROXY, "");
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS,
-                     (long)(request->timeout_ms > 0 ? request->timeout_ms : DEFAULT_TIMEOUT_MS));
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, sink);
-    if (request->body != NULL) {
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)request->body_bytes);
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body);
+    /* "Expect:" with nothing takes the header away: no round trip before a body. */
+    bool good = add_header(list, "Expect:");
+    if (good && request->content_type != NULL) {
+        char type[256];
+        (void)snprintf(type, sizeof type, "Content-Type: %s", request->content_type);
+        good = add_header(list, type);
     }
-    if (request->method != NULL && strcmp(request->method, "HEAD") == 0) {
-        curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
-    } else if (request->method != NULL) {
-        curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
+    for (size_t i = 0; good && request->headers != NULL && request->headers[i] != NULL; i++) {
+        good = add_header(list, request->headers[i]);
     }
+    return good;
+}
+
+static void prepare(CURL *handle, const struct http_client_request *request, const struct curl_slist *headers,
+                    struct answer *answer, char *problem)
+{
+    const char *method = request->method == NULL ? "GET" : request->method;
+    curl_easy_setopt(handle, CURLOPT_URL, request->url);
+    curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http");
+    curl_easy_setopt(handle, CURLOPT_PROXY, "");
+    curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(handle, CURLOPT_USERAGENT, "observability-platform");
+    curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS,
+                     (long)(request->timeout_ms == 0 ? DEFAULT_TIMEOUT_MS : request->timeout_ms));
+    curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_answer);
+    curl_easy_setopt(handle, CURLOPT_WRITEDATA, answer);
+    curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, problem);
+    if (strcmp(method, "HEAD") == 0) {
+        curl_easy_setopt(handle, CURLOPT_NOBODY, 1L);
+    } else if (request->body != NULL || strcmp(method, "POST") == 0) {
+        curl_easy_setopt(handle, CURLOPT_POST, 1L);
+        curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_bytes);
+        curl_easy_setopt(handle, CURLOPT_POSTFIELDS, request->body == NULL ? "" : request->body);
+    }
+    if (strcmp(method, "HEAD") != 0) {
+        curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, method);
+    }
+}
+
+static int perform(CURL *handle, const struct http_client_request *request, const struct answer *answer,
+                   const char *problem, struct error *error)
+{
+    CURLcode code = curl_easy_perform(handle);
+    if (answer->too_large) {
+        return error_set(error, -1, "%s: the answer is too large", request->url);
+    }
+    if (code != CURLE_OK) {
+        return error_set(error, -1, "%s: %s", request->url,
+                         problem[0] != '\0' ? problem : curl_easy_strerror(code));
+    }
+    long status = 0;
+    curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
+    return (int)status;
 }
 
 int http_client_send(const struct http_client_request *request, struct buffer *response, struct error *error)
 {
-    (void)pthread_once(&curl_once, initialise_curl);
-    CURL *curl = curl_easy_init();
-    if (curl == NULL) {
-        return error_set(error, -1, "no memory for a request to %s", request->url);
-    }
-    char reason[CURL_ERROR_SIZE] = "";
-    struct sink sink = {.buffer = response,
-                        .left = request->max_response_bytes > 0 ? request->max_response_bytes
-                                                                : DEFAULT_RESPONSE_BYTES};
-    struct curl_slist *headers = make_headers(request);
-    set_options(curl, request, &sink, reason);
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    CURLcode code = curl_easy_perform(curl);
-    long status = 0;
-    int result;
-    if (code == CURLE_OK) {
-        (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-        result = (int)status;
-    } else if (sink.too_large) {
-        result = error_set(error, -1, "%s: the answer is too large", request->url);
+    (void)pthread_once(&started, start_library);
+    struct answer answer = {.buffer = response,
+                            .room = request->max_response_bytes == 0 ? DEFAULT_RESPONSE_BYTES
+                                                                     : request->max_response_bytes};
+    char problem[CURL_ERROR_SIZE] = "";
+    struct curl_slist *headers = NULL;
+    CURL *handle = curl_easy_init();
+    int result = -1;
+    if (handle == NULL || !collect_headers(&headers, request)) {
+        (void)error_set(error, -1, "no memory for a request to %s", request->url);
     } else {
-        result = error_set(error, -1, "%s: %s", request->url,
-                           reason[0] != '\0' ? reason : curl_easy_strerror(code));
+        prepare(handle, request, headers, &answer, problem);
+        result = perform(handle, request, &answer, problem, error);
     }
     curl_slist_free_all(headers);
-    curl_easy_cleanup(curl);
+    curl_easy_cleanup(handle);
     return result;
 }

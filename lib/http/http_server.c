@@ -1,20 +1,17 @@
-/* libmicrohttpd runs the sockets on one thread of its own. What it leaves open is closed here: it has only an
- * inactivity time-out, so a client that sends a byte a second would stay for ever; a watch thread, awake only
- * while there are connections, shuts those whose deadline has passed. */
+/* libmicrohttpd does the protocol; what it leaves open is closed here: deadlines of each phase
+ * (connections.c), the target taken apart by us (http_request.c), Host required, bodies bounded, 405 with
+ * Allow. The listening socket is made here, so that "port taken" can be told apart from other troubles. */
 #include "http/http_server.h"
 
-#include "buffer/buffer.h"
-#include "clock/clock.h"
+#include "http/connections.h"
+#include "http/host_name.h"
+#include "http/http_message.h"
+#include "http/http_reply.h"
 #include "log/log.h"
-#include "json/json_write.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <microhttpd.h>
-#include <netinet/in.h>
-#include <pthread.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,566 +19,386 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define DEFAULT_BODY_BYTES   65536
-#define DEFAULT_CONNECTIONS  64
-#define HEADER_BYTES         (32 * 1024) /* per connection: request line, headers and what is being sent */
-#define INACTIVITY_S         30
-#define FIRST_REQUEST_MS     10000 /* from connecting to the first request line */
-#define REQUEST_MS           30000 /* from its request line until the answer is out */
-#define NEXT_REQUEST_MS      60000 /* a kept connection without a new request */
-#define WATCH_INTERVAL_S     1
-#define MAX_RESPONSE_HEADERS 16
-
-struct watched {
-    int fd; /* -1: free */
-    int64_t deadline_ms;
-};
+#define DEFAULT_BODY_BYTES  65536
+#define DEFAULT_CONNECTIONS 64
+#define DEFAULT_THREADS     2
+#define CONNECTION_BYTES    ((size_t)24 * 1024) /* a connection's memory: request line, headers both ways */
+#define STACK_BYTES         ((size_t)512 * 1024)
+#define BODY_EXCESS_BYTES   1048576 /* read past the limit so that the client hears of 413, then hung up */
 
 struct http_server {
     struct http_server_settings settings;
     struct MHD_Daemon *daemon;
+    struct connections *connections;
     uint16_t port;
-    pthread_t watch_thread;
-    pthread_mutex_t lock; /* of what follows */
-    pthread_cond_t changed;
-    struct watched *watched;
-    unsigned watched_count; /* in use */
-    bool stopping;
+    bool is_loopback;
 };
 
-struct http_request {
-    struct MHD_Connection *connection;
-    const char *method, *path, *rest;
-    struct buffer body;
-};
-
-struct http_header {
-    char *name, *value;
-};
-
-struct http_response {
-    struct buffer body;
-    int status;
-    const char *type;
-    struct http_header headers[MAX_RESPONSE_HEADERS];
-    size_t header_count;
-};
-
-/* --- what a handler sees ---- */
-
-const char *http_request_method(const struct http_request *request)
-{
-    return request->method;
-}
-
-const char *http_request_path(const struct http_request *request)
-{
-    return request->path;
-}
-
-const char *http_request_rest(const struct http_request *request)
-{
-    return request->rest;
-}
-
-const char *http_request_query(const struct http_request *request, const char *name)
-{
-    return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
-}
-
-const char *http_request_header(const struct http_request *request, const char *name)
-{
-    return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
-}
-
-const void *http_request_body(const struct http_request *request, size_t *size)
-{
-    *size = request->body.size;
-    return request->body.data;
-}
-
-struct buffer *http_response_body(struct http_response *response)
-{
-    return &response->body;
-}
-
-void http_response_set_status(struct http_response *response, int status)
-{
-    response->status = status;
-}
-
-void http_response_set_type(struct http_response *response, const char *content_type)
-{
-    response->type = content_type;
-}
-
-bool http_response_set_header(struct http_response *response, const char *name, const char *value)
-{
-    if (response->header_count == MAX_RESPONSE_HEADERS || strpbrk(name, "\r\n:") != NULL ||
-        strpbrk(value, "\r\n") != NULL) {
-        return false;
-    }
-    struct http_header header = {strdup(name), strdup(value)};
-    if (header.name == NULL || header.value == NULL) {
-        free(header.name);
-        free(header.value);
-        return false;
-    }
-    response->headers[response->header_count++] = header;
-    return true;
-}
-
-void http_response_fail(struct http_response *response, int status, const char *format, ...)
-{
-    char sentence[512];
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(sentence, sizeof sentence, format, arguments);
-    va_end(arguments);
-    buffer_clear(&response->body);
-    struct json_writer writer;
-    json_writer_init(&writer, &response->body);
-    json_object_begin(&writer);
-    json_key(&writer, "error");
-    json_string(&writer, sentence);
-    json_object_end(&writer);
-    buffer_append_char(&response->body, '\n');
-    response->status = status;
-    response->type = "application/json";
-}
-
-/* --- routing ---- */
-
-/* A "GET" route answers HEAD too. */
-static bool method_matches(const char *routed, const char *asked)
-{
-    return strcmp(routed, asked) == 0 || (strcmp(routed, "GET") == 0 && strcmp(asked, "HEAD") == 0);
-}
-
-/* The rest that a trailing '*' matches, "" for an exact match, NULL for none. */
-static const char *match_path(const char *routed, const char *asked)
-{
-    size_t length = strlen(routed);
-    if (length > 0 && routed[length - 1] == '*') {
-        return strncmp(routed, asked, length - 1) == 0 ? asked + length - 1 : NULL;
-    }
-    return strcmp(routed, asked) == 0 ? "" : NULL;
-}
-
-static void answer_no_route(const struct http_server *server, const struct http_request *request,
-                            struct http_response *response)
-{
-    char allow[128] = "";
-    for (size_t i = 0; i < server->settings.route_count; i++) {
-        const struct http_route *route = &server->settings.routes[i];
-        size_t used = strlen(allow);
-        if (match_path(route->path, request->path) != NULL && strstr(allow, route->method) == NULL) {
-            (void)snprintf(allow + used, sizeof allow - used, "%s%s%s", used == 0 ? "" : ", ", route->method,
-                           strcmp(route->method, "GET") == 0 ? ", HEAD" : "");
-        }
-    }
-    if (allow[0] == '\0') {
-        http_response_fail(response, MHD_HTTP_NOT_FOUND, "there is nothing at this path");
-    } else {
-        http_response_fail(response, MHD_HTTP_METHOD_NOT_ALLOWED, "this path answers %s", allow);
-        (void)http_response_set_header(response, "Allow", allow);
-    }
-}
-
-/* A page of another site must not make a visitor's browser change things here. */
-static bool is_foreign_write(const struct http_request *request)
-{
-    const char *origin = http_request_header(request, "Origin");
-    const char *host = http_request_header(request, "Host");
-    bool reads = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
-    return !reads && origin != NULL &&
-           (strncmp(origin, "http://", 7) != 0 || host == NULL || strcasecmp(origin + 7, host) != 0);
-}
-
-static void route_request(struct http_server *server, struct http_request *request,
-                          struct http_response *response)
-{
-    if (request->path[0] != '/' || http_request_header(request, "Host") == NULL) {
-        http_response_fail(response, MHD_HTTP_BAD_REQUEST,
-                           "a request needs a Host header and a path that begins with /");
-        return;
-    }
-    if (is_foreign_write(request)) {
-        http_response_fail(response, MHD_HTTP_FORBIDDEN, "a page of another origin may not write here");
-        return;
-    }
-    for (size_t i = 0; i < server->settings.route_count; i++) {
-        const struct http_route *route = &server->settings.routes[i];
-        const char *rest = match_path(route->path, request->path);
-        if (rest != NULL && method_matches(route->method, request->method)) {
-            request->rest = rest;
-            route->handler(route->context, request, response);
-            return;
-        }
-    }
-    answer_no_route(server, request, response);
-}
-
-/* --- answering ---- */
-
-static enum MHD_Result send_response(struct MHD_Connection *connection, struct http_response *response)
-{
-    if (response->body.failed) {
-        http_response_fail(response, MHD_HTTP_INTERNAL_SERVER_ERROR, "the answer did not fit into memory");
-    }
-    /* The body's memory goes over to the library, which frees it when it is out. */
-    struct MHD_Response *mhd =
-        MHD_create_response_from_buffer(response->body.size, response->body.data, MHD_RESPMEM_MUST_FREE);
-    if (mhd == NULL) {
-        return MHD_NO;
-    }
-    response->body = (struct buffer){0};
-    (void)MHD_add_response_header(mhd, "Content-Type", response->type);
-    (void)MHD_add_response_header(mhd, "X-Content-Type-Options", "nosniff");
-    for (size_t i = 0; i < response->header_count; i++) {
-        (void)MHD_add_response_header(mhd, response->headers[i].name, response->headers[i].value);
-    }
-    enum MHD_Result result = MHD_queue_response(connection, (unsigned)response->status, mhd);
-    MHD_destroy_response(mhd);
-    return result;
-}
-
-static enum MHD_Result answer(struct http_server *server, struct http_request *request, bool too_large)
-{
-    struct http_response response = {.status = MHD_HTTP_OK, .type = "text/plain; charset=utf-8"};
-    buffer_init(&response.body, 0);
-    if (too_large) {
-        http_response_fail(&response, MHD_HTTP_CONTENT_TOO_LARGE, "the body is larger than %zu bytes",
-                           server->settings.max_body_bytes);
-        (void)http_response_set_header(&response, "Connection", "close");
-    } else {
-        route_request(server, request, &response);
-    }
-    enum MHD_Result result = send_response(request->connection, &response);
-    buffer_free(&response.body);
-    for (size_t i = 0; i < response.header_count; i++) {
-        free(response.headers[i].name);
-        free(response.headers[i].value);
-    }
-    return result;
-}
-
-static bool declares_too_large(struct MHD_Connection *connection, size_t limit)
-{
-    const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length");
-    return length != NULL && strtoull(length, NULL, 10) > limit;
-}
-
-/* Called with the headers, with each piece of the body, and once more at its end. */
-static enum MHD_Result handle_connection(void *context, struct MHD_Connection *connection, const char *url,
-                                         const char *method, const char *version, const char *data,
-                                         size_t *size, void **state)
-{
-    (void)version;
-    struct http_server *server = context;
-    struct http_request *request = *state;
-    if (request == NULL) {
-        request = calloc(1, sizeof *request);
-        if (request == NULL) {
-            return MHD_NO;
-        }
-        *state = request;
-        request->connection = connection;
-        request->method = method;
-        request->path = url;
-        request->rest = "";
-        buffer_init(&request->body, server->settings.max_body_bytes);
-        /* Refused before it is sent, where the client says how much it will be. */
-        return declares_too_large(connection, server->settings.max_body_bytes) ? answer(server, request, true)
-                                                                               : MHD_YES;
-    }
-    if (*size > 0) {
-        (void)buffer_append(&request->body, data, *size);
-        *size = 0;
-        return MHD_YES;
-    }
-    return answer(server, request, request->body.failed);
-}
-
-/* --- the watch over slow connections ---- */
-
-static int connection_fd(struct MHD_Connection *connection)
+static struct connection *connection_of(struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    return info == NULL ? -1 : info->connect_fd;
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info == NULL ? NULL : info->socket_context;
 }
 
-static int64_t steady_ms(void)
+static void set_deadline(struct http_server *server, struct MHD_Connection *connection, int64_t timeout_ms)
 {
-    return clock_steady_ms(clock_system());
+    connections_set_deadline(server->connections, connection_of(connection), timeout_ms);
 }
 
-static void watch_set(struct http_server *server, int fd, int64_t allowed_ms)
-{
-    (void)pthread_mutex_lock(&server->lock);
-    for (unsigned i = 0; i < server->settings.connections; i++) {
-        if (server->watched[i].fd == fd) {
-            server->watched[i].deadline_ms = steady_ms() + allowed_ms;
-            break;
-        }
-    }
-    (void)pthread_mutex_unlock(&server->lock);
-}
-
-static void watch_add(struct http_server *server, int fd)
-{
-    (void)pthread_mutex_lock(&server->lock);
-    for (unsigned i = 0; i < server->settings.connections; i++) {
-        if (server->watched[i].fd < 0) {
-            server->watched[i] = (struct watched){fd, steady_ms() + FIRST_REQUEST_MS};
-            server->watched_count++;
-            (void)pthread_cond_signal(&server->changed);
-            break;
-        }
-    }
-    (void)pthread_mutex_unlock(&server->lock);
-}
-
-static void watch_remove(struct http_server *server, int fd)
-{
-    (void)pthread_mutex_lock(&server->lock);
-    for (unsigned i = 0; i < server->settings.connections; i++) {
-        if (server->watched[i].fd == fd) {
-            server->watched[i].fd = -1;
-            server->watched_count--;
-            break;
-        }
-    }
-    (void)pthread_mutex_unlock(&server->lock);
-}
-
-static void shut_late_connections(struct http_server *server)
-{
-    int64_t now_ms = steady_ms();
-    for (unsigned i = 0; i < server->settings.connections; i++) {
-        if (server->watched[i].fd >= 0 && server->watched[i].deadline_ms <= now_ms) {
-            /* Under the lock the number can't have been closed and given to another file. */
-            (void)shutdown(server->watched[i].fd, SHUT_RDWR);
-        }
-    }
-}
-
-static void *watch_connections(void *context)
-{
-    struct http_server *server = context;
-    (void)pthread_mutex_lock(&server->lock);
-    while (!server->stopping) {
-        if (server->watched_count == 0) {
-            (void)pthread_cond_wait(&server->changed, &server->lock);
-            continue;
-        }
-        struct timespec until;
-        (void)clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += WATCH_INTERVAL_S;
-        (void)pthread_cond_timedwait(&server->changed, &server->lock, &until);
-        shut_late_connections(server);
-    }
-    (void)pthread_mutex_unlock(&server->lock);
-    return NULL;
-}
+/* --- what the library calls as a connection and a request go on ---- */
 
 static void note_connection(void *context, struct MHD_Connection *connection, void **socket_context,
                             enum MHD_ConnectionNotificationCode code)
 {
-    (void)socket_context;
-    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        watch_add(context, connection_fd(connection));
-    } else {
-        watch_remove(context, connection_fd(connection));
+    struct http_server *server = context;
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+        connections_remove(server->connections, *socket_context);
+        *socket_context = NULL;
+        return;
+    }
+    int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    *socket_context = connections_add(server->connections, fd, server->settings.headers_timeout_ms);
+    if (*socket_context == NULL) {
+        (void)shutdown(fd, SHUT_RDWR);
     }
 }
 
-static void *note_request_line(void *context, const char *uri, struct MHD_Connection *connection)
+/* The request line is in. What is returned is the request's context in the calls that follow. */
+static void *begin_request(void *context, const char *target, struct MHD_Connection *connection)
 {
-    (void)uri;
-    watch_set(context, connection_fd(connection), REQUEST_MS);
-    return NULL; /* the request's state begins empty */
+    struct http_server *server = context;
+    set_deadline(server, connection, server->settings.headers_timeout_ms);
+    return http_request_create(target, server->settings.max_body_bytes);
 }
 
-static void note_request_done(void *context, struct MHD_Connection *connection, void **state,
-                              enum MHD_RequestTerminationCode code)
+static void end_request(void *context, struct MHD_Connection *connection, void **request_context,
+                        enum MHD_RequestTerminationCode code)
 {
     (void)code;
-    struct http_request *request = *state;
-    watch_set(context, connection_fd(connection), NEXT_REQUEST_MS);
-    if (request != NULL) {
-        buffer_free(&request->body);
-        free(request);
-        *state = NULL;
-    }
+    struct http_server *server = context;
+    set_deadline(server, connection, server->settings.idle_timeout_ms);
+    http_request_destroy(*request_context);
+    *request_context = NULL;
 }
 
-/* --- start and stop ---- */
-
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
-/* Percent decoding, in place. An encoded NUL or slash stays encoded: decoded it would make one path look like
- * another. */
-static size_t unescape(void *context, struct MHD_Connection *connection, char *text)
+static size_t leave_escapes(void *context, struct MHD_Connection *connection, char *text)
 {
     (void)context;
     (void)connection;
-    char *out = text;
-    for (const char *in = text; *in != '\0'; in++) {
-        int high = in[0] == '%' ? hex_digit(in[1]) : -1;
-        int low = high >= 0 ? hex_digit(in[2]) : -1;
-        int c = low >= 0 ? high * 16 + low : 0;
-        if (c == 0 || c == '/') {
-            *out++ = *in;
-        } else {
-            *out++ = (char)c;
-            in += 2;
-        }
-    }
-    *out = '\0';
-    return (size_t)(out - text);
-}
-
-static int open_socket(const struct http_server_settings *settings, struct error *error)
-{
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-    } address;
-    memset(&address, 0, sizeof address);
-    socklen_t size = sizeof address.v4;
-    if (inet_pton(AF_INET, settings->address, &address.v4.sin_addr) == 1) {
-        address.v4.sin_family = AF_INET;
-        address.v4.sin_port = htons(settings->port);
-    } else if (inet_pton(AF_INET6, settings->address, &address.v6.sin6_addr) == 1) {
-        address.v6.sin6_family = AF_INET6;
-        address.v6.sin6_port = htons(settings->port);
-        size = sizeof address.v6;
-    } else {
-        return error_set(error, -1, "%s: '%s' is not a numeric IP address", settings->setting,
-                         settings->address);
-    }
-    int fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int on = 1;
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
-        bind(fd, &address.any, size) != 0 || listen(fd, 128) != 0) {
-        int reason = errno;
-        if (fd >= 0) {
-            (void)close(fd);
-        }
-        if (reason == EADDRINUSE) {
-            return error_set(error, -1,
-                             "port %u of %s is taken by another program; free it or choose another with %s",
-                             (unsigned)settings->port, settings->address, settings->setting);
-        }
-        return error_set_errno(error, -1, reason, "cannot listen on %s port %u (%s)", settings->address,
-                               (unsigned)settings->port, settings->setting);
-    }
-    return fd;
-}
-
-static uint16_t port_of(int fd)
-{
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-    } address;
-    socklen_t size = sizeof address;
-    if (getsockname(fd, &address.any, &size) != 0) {
-        return 0;
-    }
-    return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
+    return strlen(text);
 }
 
 static void log_library(void *context, const char *format, va_list arguments)
 {
+    struct http_server *server = context;
     char text[512];
     (void)vsnprintf(text, sizeof text, format, arguments);
     text[strcspn(text, "\n")] = '\0';
-    log_debug_with(((struct http_server *)context)->settings.log, "http", log_text("text", text));
+    log_debug_with(server->settings.log, "http", log_text("note", text));
 }
 
-static struct MHD_Daemon *start_daemon(struct http_server *server, int fd)
+/* --- routing ---- */
+
+static bool path_matches(const struct http_route *route, const char *path, const char **rest)
 {
-    return MHD_start_daemon(
-        MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_USE_ERROR_LOG | MHD_USE_ITC, 0, NULL, NULL,
-        handle_connection, server, MHD_OPTION_EXTERNAL_LOGGER, log_library, server, MHD_OPTION_LISTEN_SOCKET,
-        fd, MHD_OPTION_CONNECTION_LIMIT, server->settings.connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-        server->settings.connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)INACTIVITY_S, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_NOTIFY_CONNECTION, note_connection, server,
-        MHD_OPTION_URI_LOG_CALLBACK, note_request_line, server, MHD_OPTION_NOTIFY_COMPLETED,
-        note_request_done, server, MHD_OPTION_END);
+    size_t length = strlen(route->path);
+    if (length > 0 && route->path[length - 1] == '*') {
+        *rest = path + length - 1;
+        return strncmp(route->path, path, length - 1) == 0;
+    }
+    *rest = "";
+    return strcmp(route->path, path) == 0;
 }
 
-static struct http_server *create_server(const struct http_server_settings *settings)
+static bool method_matches(const struct http_route *route, const char *method)
 {
-    struct http_server *server = calloc(1, sizeof *server);
-    if (server == NULL) {
-        return NULL;
-    }
-    server->settings = *settings;
-    if (settings->max_body_bytes == 0) {
-        server->settings.max_body_bytes = DEFAULT_BODY_BYTES;
-    }
-    if (settings->connections == 0) {
-        server->settings.connections = DEFAULT_CONNECTIONS;
-    }
-    server->watched = calloc(server->settings.connections, sizeof *server->watched);
-    if (server->watched == NULL) {
-        free(server);
-        return NULL;
-    }
-    for (unsigned i = 0; i < server->settings.connections; i++) {
-        server->watched[i].fd = -1;
-    }
-    (void)pthread_mutex_init(&server->lock, NULL);
-    (void)pthread_cond_init(&server->changed, NULL);
-    return server;
+    return strcmp(route->method, method) == 0 ||
+           (strcmp(route->method, "GET") == 0 && strcmp(method, "HEAD") == 0);
 }
 
-static void destroy_server(struct http_server *server)
+/* "GET, HEAD, POST" of the routes with the request's path. False: there are none. */
+static bool list_methods(const struct http_server *server, const struct http_request *request, char out[128])
 {
-    (void)pthread_cond_destroy(&server->changed);
-    (void)pthread_mutex_destroy(&server->lock);
-    free(server->watched);
-    free(server);
+    struct buffer list;
+    buffer_init_fixed(&list, out, 127);
+    for (size_t i = 0; i < server->settings.route_count; i++) {
+        const struct http_route *route = &server->settings.routes[i];
+        const char *rest;
+        if (path_matches(route, request->path, &rest)) {
+            buffer_append_format(&list, "%s%s%s", list.size > 0 ? ", " : "", route->method,
+                                 strcmp(route->method, "GET") == 0 ? ", HEAD" : "");
+        }
+    }
+    out[list.size] = '\0';
+    return list.size > 0;
+}
+
+static const struct http_route *find_route(const struct http_server *server, struct http_request *request,
+                                           struct http_response *response)
+{
+    for (size_t i = 0; i < server->settings.route_count; i++) {
+        const struct http_route *route = &server->settings.routes[i];
+        if (path_matches(route, request->path, &request->rest) && method_matches(route, request->method)) {
+            return route;
+        }
+    }
+    char methods[128];
+    if (list_methods(server, request, methods)) {
+        http_response_fail(response, 405, "%s is not allowed here; allowed: %s", request->method, methods);
+        (void)http_response_set_header(response, "Allow", methods);
+    } else {
+        http_response_fail(response, 404, "there is no %s here", request->path);
+    }
+    return NULL;
+}
+
+/* --- what is refused before any handler sees it ---- */
+
+struct host_headers {
+    unsigned hosts, lengths, codings;
+};
+
+static enum MHD_Result count_header(void *context, enum MHD_ValueKind kind, const char *name,
+                                    const char *value)
+{
+    (void)kind;
+    (void)value;
+    struct host_headers *headers = context;
+    headers->hosts += strcasecmp(name, "Host") == 0;
+    headers->lengths += strcasecmp(name, "Content-Length") == 0;
+    headers->codings += strcasecmp(name, "Transfer-Encoding") == 0;
+    return MHD_YES;
+}
+
+static bool is_too_large(const struct http_server *server, const struct http_request *request)
+{
+    const char *length = http_request_header(request, "Content-Length");
+    return length != NULL && strtoull(length, NULL, 10) > server->settings.max_body_bytes;
+}
+
+/* A page of another site must not make its visitor's browser change things here. */
+static bool is_foreign_write(const struct http_request *request, const char *host)
+{
+    const char *origin = http_request_header(request, "Origin");
+    bool reads = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
+    return !reads && origin != NULL &&
+           (strncmp(origin, "http://", 7) != 0 || strcasecmp(origin + 7, host) != 0);
+}
+
+/* True: response says why. */
+static bool is_refused(const struct http_server *server, const struct http_request *request,
+                       struct http_response *response)
+{
+    struct host_headers headers = {0};
+    MHD_get_connection_values(request->connection, MHD_HEADER_KIND, count_header, &headers);
+    const char *host = http_request_header(request, "Host");
+    if (request->refused != 0) {
+        http_response_fail(response, request->refused, "%s", request->refusal);
+    } else if (headers.hosts != 1 || host == NULL || !host_name_is_valid(host)) {
+        http_response_fail(response, 400, "one valid Host header is required");
+    } else if (server->is_loopback && !host_name_is_loopback(host)) {
+        http_response_fail(response, 421, "this address answers only for localhost");
+    } else if (is_foreign_write(request, host)) {
+        http_response_fail(response, 403, "a page of another origin may not write here");
+    } else if (headers.lengths + headers.codings > 1) {
+        http_response_fail(response, 400, "the body's length is given more than once");
+    } else if (is_too_large(server, request)) {
+        http_response_fail(response, 413, "the body is over %zu bytes", server->settings.max_body_bytes);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* --- the request's way through a handler ---- */
+
+static bool take_body(struct http_request *request, const char *data, size_t size)
+{
+    if (!request->body_refused && buffer_append(&request->body, data, size)) {
+        return true;
+    }
+    if (!request->body_refused) {
+        request->body_refused = true;
+        buffer_free(&request->body);
+    }
+    request->body.size += size; /* counts what was thrown away */
+    return request->body.size < BODY_EXCESS_BYTES;
+}
+
+static bool answer(struct http_server *server, struct http_request *request, struct http_response *response)
+{
+    if (request->body_refused) {
+        http_response_fail(response, 413, "the body is over %zu bytes", server->settings.max_body_bytes);
+    } else {
+        const struct http_route *route = find_route(server, request, response);
+        if (route != NULL) {
+            route->handler(route->context, request, response);
+        }
+    }
+    return http_reply_queue(request->connection, response);
+}
+
+/* Called once when the headers are in, once for each piece of the body, and once at the end. */
+static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *url,
+                              const char *method, const char *version, const char *data, size_t *size,
+                              void **request_context)
+{
+    (void)url;
+    (void)version;
+    struct http_server *server = context;
+    struct http_request *request = *request_context;
+    if (request == NULL) {
+        return MHD_NO;
+    }
+    if (request->headers_seen && *size > 0) {
+        bool going_on = take_body(request, data, *size);
+        *size = 0;
+        return going_on ? MHD_YES : MHD_NO;
+    }
+    struct http_response response;
+    http_response_init(&response);
+    bool good = true;
+    if (!request->headers_seen) {
+        request->headers_seen = true;
+        request->connection = connection;
+        request->method = method;
+        if (is_refused(server, request, &response)) {
+            set_deadline(server, connection, server->settings.answer_timeout_ms);
+            good = http_reply_queue(connection, &response);
+        } else {
+            set_deadline(server, connection, server->settings.body_timeout_ms);
+        }
+    } else {
+        set_deadline(server, connection, server->settings.answer_timeout_ms);
+        good = answer(server, request, &response);
+    }
+    http_response_deinit(&response);
+    return good ? MHD_YES : MHD_NO;
+}
+
+/* --- start and stop ---- */
+
+static void set_defaults(struct http_server_settings *settings)
+{
+    settings->max_body_bytes = settings->max_body_bytes == 0 ? DEFAULT_BODY_BYTES : settings->max_body_bytes;
+    settings->threads = settings->threads == 0 ? DEFAULT_THREADS : settings->threads;
+    settings->connections = settings->connections == 0 ? DEFAULT_CONNECTIONS : settings->connections;
+    if (settings->connections_per_address == 0) {
+        settings->connections_per_address = (settings->connections + 1) / 2;
+    }
+    int64_t *const times[] = {&settings->headers_timeout_ms, &settings->body_timeout_ms,
+                              &settings->answer_timeout_ms, &settings->idle_timeout_ms};
+    static const int64_t defaults[] = {10000, 20000, 60000, 75000};
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        *times[i] = *times[i] == 0 ? defaults[i] : *times[i];
+    }
+}
+
+static socklen_t parse_address(struct sockaddr_storage *out, const char *address, uint16_t port)
+{
+    struct sockaddr_in *four = (struct sockaddr_in *)out;
+    struct sockaddr_in6 *six = (struct sockaddr_in6 *)out;
+    *out = (struct sockaddr_storage){0};
+    if (inet_pton(AF_INET, address, &four->sin_addr) == 1) {
+        four->sin_family = AF_INET;
+        four->sin_port = htons(port);
+        return sizeof *four;
+    }
+    if (inet_pton(AF_INET6, address, &six->sin6_addr) == 1) {
+        six->sin6_family = AF_INET6;
+        six->sin6_port = htons(port);
+        return sizeof *six;
+    }
+    return 0;
+}
+
+static uint16_t port_of(int fd)
+{
+    struct sockaddr_storage bound = {0};
+    socklen_t size = sizeof bound;
+    if (getsockname(fd, (struct sockaddr *)&bound, &size) != 0) {
+        return 0;
+    }
+    return ntohs(bound.ss_family == AF_INET ? ((struct sockaddr_in *)&bound)->sin_port
+                                            : ((struct sockaddr_in6 *)&bound)->sin6_port);
+}
+
+/* The listening socket, or -1. */
+static int listen_on(const struct http_server_settings *settings, struct error *error)
+{
+    struct sockaddr_storage address;
+    socklen_t size = parse_address(&address, settings->address, settings->port);
+    if (size == 0) {
+        return error_set(error, -1, "'%s' is no numeric address (%s)", settings->address, settings->setting);
+    }
+    int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        return error_set_errno(error, -1, errno, "cannot make a socket");
+    }
+    int on = 1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (bind(fd, (struct sockaddr *)&address, size) == 0 && listen(fd, SOMAXCONN) == 0) {
+        return fd;
+    }
+    int problem = errno;
+    (void)close(fd);
+    if (problem == EADDRINUSE) {
+        return error_set(error, -1, "port %u on %s is taken by another program; choose another one with %s",
+                         (unsigned)settings->port, settings->address, settings->setting);
+    }
+    return error_set_errno(error, -1, problem, "cannot listen on %s port %u (%s)", settings->address,
+                           (unsigned)settings->port, settings->setting);
+}
+
+static int start_daemon(struct http_server *server, struct error *error)
+{
+    const struct http_server_settings *settings = &server->settings;
+    int fd = listen_on(settings, error);
+    if (fd < 0) {
+        return -1;
+    }
+    server->port = port_of(fd);
+    const struct MHD_OptionItem options[] = {
+        {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)log_library, server},
+        {MHD_OPTION_LISTEN_SOCKET, fd, NULL},
+        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)note_connection, server},
+        {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)begin_request, server},
+        {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)end_request, server},
+        {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_escapes, server},
+        {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
+        {MHD_OPTION_CONNECTION_LIMIT, settings->connections, NULL},
+        {MHD_OPTION_PER_IP_CONNECTION_LIMIT, settings->connections_per_address, NULL},
+        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, NULL},
+        {MHD_OPTION_THREAD_STACK_SIZE, STACK_BYTES, NULL},
+        {MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, NULL},
+        /* A pool of one is refused by the library; one thread is what it has without a pool. */
+        {settings->threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, settings->threads, NULL},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    server->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+                                      handle, server, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+    if (server->daemon == NULL) {
+        return error_set(error, -1, "the HTTP server on %s port %u does not start", settings->address,
+                         (unsigned)server->port);
+    }
+    return 0;
 }
 
 int http_server_start(struct http_server **out, const struct http_server_settings *settings,
                       struct error *error)
 {
     *out = NULL;
-    struct http_server *server = create_server(settings);
+    struct http_server *server = calloc(1, sizeof *server);
     if (server == NULL) {
         return error_set(error, -1, "no memory for the HTTP server");
     }
-    int fd = open_socket(settings, error);
-    if (fd < 0) {
-        destroy_server(server);
+    server->settings = *settings;
+    set_defaults(&server->settings);
+    server->is_loopback = host_address_is_loopback(settings->address);
+    if (connections_create(&server->connections, error) != 0 || start_daemon(server, error) != 0) {
+        http_server_stop(server);
         return -1;
-    }
-    server->port = port_of(fd);
-    server->daemon = start_daemon(server, fd);
-    if (server->daemon == NULL) {
-        (void)close(fd);
-        destroy_server(server);
-        return error_set(error, -1, "the HTTP server did not start on %s port %u", settings->address,
-                         (unsigned)settings->port);
-    }
-    if (pthread_create(&server->watch_thread, NULL, watch_connections, server) != 0) {
-        MHD_stop_daemon(server->daemon);
-        destroy_server(server);
-        return error_set(error, -1, "no thread for the HTTP server");
     }
     *out = server;
     return 0;
@@ -597,11 +414,9 @@ void http_server_stop(struct http_server *server)
     if (server == NULL) {
         return;
     }
-    MHD_stop_daemon(server->daemon);
-    (void)pthread_mutex_lock(&server->lock);
-    server->stopping = true;
-    (void)pthread_cond_signal(&server->changed);
-    (void)pthread_mutex_unlock(&server->lock);
-    (void)pthread_join(server->watch_thread, NULL);
-    destroy_server(server);
+    if (server->daemon != NULL) {
+        MHD_stop_daemon(server->daemon);
+    }
+    connections_destroy(server->connections);
+    free(server);
 }

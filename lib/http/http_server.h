@@ -1,12 +1,13 @@
 /* lib/http/http_server: a small HTTP/1.1 server for health, metrics, pages and APIs. libmicrohttpd is behind
  * it, known only here.
  *
- * Handlers run on the server's one thread, so they must not block, and must lock what they share with the
- * program's other threads. Bounded: connections, header and body sizes, and the time of a whole request (10 s
- * to its first line, 30 s for all of it, answer included), so slow or many clients hold neither memory nor
- * threads. Answers by itself: 404, 405 with Allow, 413, 414, 431, 400 without a Host, 403 for a write from
- * another origin's page, HEAD for every GET. An encoded NUL or slash stays encoded and so matches no route.
- */
+ * Handlers run on the server's own threads (a small fixed pool), one request at a time each: they must not
+ * block for long and must lock what they share. Bounded: connections, connections per address, header and
+ * body sizes, seconds until the headers and the body are in (not only inactivity), so slow or many clients
+ * hold neither memory nor threads. Answers by itself: 404, 405 (with Allow), 413, 414, 431, 400 (no Host, NUL
+ * or an encoded slash in the path, dot segments), HEAD for every GET. On a loopback address only requests for
+ * localhost or a loopback address are answered (421 otherwise), and nowhere a write from another origin's
+ * page (403): a web page elsewhere must not act here through its visitor's browser. */
 #ifndef OBS_HTTP_HTTP_SERVER_H
 #define OBS_HTTP_HTTP_SERVER_H
 
@@ -37,6 +38,12 @@ void http_response_set_status(struct http_response *response, int status);
 void http_response_set_type(struct http_response *response, const char *content_type);
 /* False: refused (CR, LF or NUL inside, too many). */
 bool http_response_set_header(struct http_response *response, const char *name, const char *value);
+/* For a body too large to keep whole: next appends the next part (some 64 KiB) and answers whether there is
+ * more; it runs on a server's thread, as the client takes the parts, after the handler returned. done is
+ * called once in every case and frees context. What the handler appended to the body comes first. */
+typedef bool http_body_part(void *context, struct buffer *part);
+void http_response_stream(struct http_response *response, http_body_part *next, void (*done)(void *context),
+                          void *context);
 /* Status and {"error": "sentence"} as the body. */
 void http_response_fail(struct http_response *response, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -56,8 +63,15 @@ struct http_server_settings {
     const char *setting;             /* the setting that chose the port, for "port taken" ("--listen") */
     const struct http_route *routes; /* borrowed until http_server_stop */
     size_t route_count;
-    size_t max_body_bytes; /* 0: 64 KiB */
-    unsigned connections;  /* 0: 64 */
+    size_t max_body_bytes;            /* 0: 64 KiB */
+    unsigned threads;                 /* 0: 2; more where handlers wait for others */
+    unsigned connections;             /* 0: 64 */
+    unsigned connections_per_address; /* 0: half of them */
+    /* Deadlines, each for the whole of it and not since the last byte; 0: the default. */
+    int64_t headers_timeout_ms; /* from accept, or the request line, to the end of the headers: 10 s */
+    int64_t body_timeout_ms;    /* to the end of the body: 20 s */
+    int64_t answer_timeout_ms;  /* until the client has taken the answer: 60 s */
+    int64_t idle_timeout_ms;    /* a kept connection until its next request: 75 s */
     struct log *log;
 };
 

@@ -1,0 +1,57 @@
+/* lib/http/http_message: the inside of a request and a response. Internal to lib/http. */
+#ifndef OBS_HTTP_HTTP_MESSAGE_H
+#define OBS_HTTP_HTTP_MESSAGE_H
+
+#include "buffer/buffer.h"
+#include "http/http_server.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define HTTP_QUERY_LIMIT  32   /* name=value pairs of a query */
+#define HTTP_TARGET_BYTES 4096 /* path and query */
+#define HTTP_HEADER_LIMIT 16   /* headers of a response, beside the server's own */
+
+struct MHD_Connection;
+
+struct http_query {
+    const char *name, *value; /* into target */
+};
+
+struct http_request {
+    struct MHD_Connection *connection;
+    const char *method;
+    char *target; /* the decoded copy of path and query; owned */
+    const char *path, *rest;
+    struct http_query query[HTTP_QUERY_LIMIT];
+    size_t query_count;
+    int refused;         /* a status, when the target is no good; 0: fine */
+    const char *refusal; /* a constant sentence */
+    struct buffer body;
+    bool headers_seen, body_refused;
+};
+
+/* NULL: no memory. A target that is no good gives a request with refused set. */
+struct http_request *http_request_create(const char *target, size_t max_body_bytes);
+void http_request_destroy(struct http_request *request);
+
+struct http_header {
+    char *name, *value; /* one allocation at name */
+};
+
+struct http_response {
+    int status;
+    char type[128];
+    struct buffer body;
+    struct http_header headers[HTTP_HEADER_LIMIT];
+    size_t header_count;
+    http_body_part *next_part; /* NULL: the body is all there is */
+    void (*stream_done)(void *context);
+    void *stream_context;
+};
+
+void http_response_init(struct http_response *response);
+/* Frees what wasn't taken over (body.data, the stream). */
+void http_response_deinit(struct http_response *response);
+
+#endif
