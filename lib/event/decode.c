@@ -1,5 +1,6 @@
 #include "event/decoder.h"
 
+#include "event/decode_common.h"
 #include "event/decode_general.h"
 
 #include <inttypes.h>
@@ -26,21 +27,21 @@ enum {
     FIELDS
 };
 
-static const char *const names[FIELDS] = {
-    "id",
-    "time_unix_ms",
-    "service.name",
-    "cloud.region",
-    "kind",
-    "http.request.method",
-    "http.route",
-    "http.response.status_code",
-    "http.server.request.duration",
-    "count",
-    "system.cpu.utilization",
-    "system.memory.utilization",
-    "trace_id",
-    "span_id",
+static const struct field_name names[FIELDS] = {
+    FIELD_NAME("id"),
+    FIELD_NAME("time_unix_ms"),
+    FIELD_NAME("service.name"),
+    FIELD_NAME("cloud.region"),
+    FIELD_NAME("kind"),
+    FIELD_NAME("http.request.method"),
+    FIELD_NAME("http.route"),
+    FIELD_NAME("http.response.status_code"),
+    FIELD_NAME("http.server.request.duration"),
+    FIELD_NAME("count"),
+    FIELD_NAME("system.cpu.utilization"),
+    FIELD_NAME("system.memory.utilization"),
+    FIELD_NAME("trace_id"),
+    FIELD_NAME("span_id"),
 };
 
 static const struct field_list event_fields = {names, FIELDS};
@@ -73,6 +74,9 @@ enum event_reason decoder_read_fields(struct event_decoder *decoder, const struc
     if (size > EVENT_RECORD_BYTES) {
         return fault_set(fault, EVENT_TOO_LARGE, NULL, "the record has %zu bytes, at most %d are allowed",
                          size, EVENT_RECORD_BYTES);
+    }
+    if (!decoder->general_only && decode_common(list, data, size, &decoder->values)) {
+        return EVENT_OK;
     }
     return decode_general(decoder->reader, list, data, size, &decoder->values, fault);
 }
@@ -187,9 +191,8 @@ enum event_reason event_check_time(const struct event *event, int64_t appended_m
     if (ahead_ms <= EVENT_FUTURE_MS) {
         return EVENT_OK;
     }
-    return fault_set(fault, EVENT_FUTURE_TIME, names[TIME],
-                     "time_unix_ms is %" PRId64
-                     " ms ahead of the record's time on the bus, at most %d are allowed",
+    return fault_set(fault, EVENT_FUTURE_TIME, &names[TIME],
+                     "is %" PRId64 " ms ahead of the record's time on the bus, at most %d are allowed",
                      ahead_ms, EVENT_FUTURE_MS);
 }
 

@@ -17,12 +17,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FIELD_LIMIT      16
-#define FIELD_NAME_BYTES 32
+#define FIELD_LIMIT 16
+
+/* A name as the common form has it, quotes and colon included: one comparison finds it. */
+struct field_name {
+    const char *spelled;
+    size_t size; /* of the name alone */
+};
+#define FIELD_NAME(text)                                                                                     \
+    {                                                                                                        \
+        "\"" text "\":", sizeof(text) - 1                                                                    \
+    }
 
 /* One contract's fields, in the order in which they are written and judged. */
 struct field_list {
-    const char *const *names;
+    const struct field_name *names;
     uint32_t count; /* at most FIELD_LIMIT */
 };
 
@@ -74,8 +83,10 @@ enum event_reason field_choice(const struct field_judge *judge, uint32_t field, 
 enum event_reason field_forbid(const struct field_judge *judge, uint32_t field, const char *why);
 enum event_reason field_refuse(const struct field_judge *judge, uint32_t field, const char *allowed);
 
-/* Fills the fault: field may be NULL. Returns reason. */
-enum event_reason fault_set(struct event_fault *fault, enum event_reason reason, const char *field,
-                            const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* Fills the fault: name may be NULL, no field is to blame. The format is about the field, whose name and a
+ * blank are put in front. Returns reason. */
+enum event_reason fault_set(struct event_fault *fault, enum event_reason reason,
+                            const struct field_name *name, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 #endif

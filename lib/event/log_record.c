@@ -7,8 +7,10 @@
 
 enum { TIME, SERVICE, REGION, SEVERITY, BODY, TRACE, SPAN, FIELDS };
 
-static const char *const names[FIELDS] = {
-    "time_unix_ms", "service.name", "cloud.region", "severity_text", "body", "trace_id", "span_id",
+static const struct field_name names[FIELDS] = {
+    FIELD_NAME("time_unix_ms"),  FIELD_NAME("service.name"), FIELD_NAME("cloud.region"),
+    FIELD_NAME("severity_text"), FIELD_NAME("body"),         FIELD_NAME("trace_id"),
+    FIELD_NAME("span_id"),
 };
 
 static const struct field_list log_fields = {names, FIELDS};

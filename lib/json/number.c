@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* 10^22 is the largest power of ten that a double holds exactly. */
 #define EXACT_POWER   22
@@ -19,17 +20,56 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* Reads digits into the mantissa; false: more of them than it holds. */
-static const char *scan_digits(const char *at, const char *end, struct json_number *number)
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define EIGHT(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* How many of the first eight characters are digits, and their value: no branch a digit, and none to
+ * mispredict. */
+static inline size_t read_eight(const char *at, uint64_t *value)
 {
-    while (at < end && is_digit(*at)) {
-        if (number->mantissa >= UINT64_C(1000000000000000000)) {
-            number->exact = false; /* go on for the grammar */
-        } else {
-            number->mantissa = number->mantissa * 10 + (uint64_t)(*at - '0');
-        }
-        at++;
+    uint64_t eight;
+    memcpy(&eight, at, sizeof eight);
+    eight ^= EIGHT('0'); /* digits are 0-9 now */
+    uint64_t others = (((eight & EIGHT(0x7f)) + EIGHT(0x80 - 10)) | eight) & EIGHT(0x80);
+    size_t count = others == 0 ? 8 : (size_t)__builtin_ctzll(others) / 8;
+    if (count == 0) {
+        *value = 0;
+        return 0;
     }
+    eight <<= 64 - 8 * count; /* leading zeros for what is no digit; then add up pairs, fours, the eight */
+    eight = eight * 10 + (eight >> 8);
+    eight = (eight & UINT64_C(0x00ff00ff00ff00ff)) * 100 + ((eight >> 16) & UINT64_C(0x00ff00ff00ff00ff));
+    eight = (eight & UINT64_C(0x0000ffff0000ffff)) * 10000 + ((eight >> 32) & UINT64_C(0x0000ffff0000ffff));
+    *value = eight & UINT64_C(0xffffffff);
+    return count;
+}
+#endif
+
+/* Past the digits, into the mantissa while it has room for another. */
+static inline const char *scan_digits(const char *at, const char *end, uint64_t *into, bool *exact)
+{
+    uint64_t mantissa = *into;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    static const uint64_t powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
+    while (end - at >= 8 && mantissa < UINT64_C(100000000000)) {
+        uint64_t value;
+        size_t count = read_eight(at, &value);
+        mantissa = mantissa * powers[count] + value;
+        at += count;
+        if (count < 8) {
+            *into = mantissa;
+            return at;
+        }
+    }
+#endif
+    for (; at < end && is_digit(*at); at++) {
+        if (mantissa >= UINT64_C(1000000000000000000)) {
+            *exact = false; /* go on for the grammar */
+        } else {
+            mantissa = mantissa * 10 + (uint64_t)(*at - '0');
+        }
+    }
+    *into = mantissa;
     return at;
 }
 
@@ -59,32 +99,34 @@ size_t json_number_scan(const char *text, size_t size, struct json_number *numbe
 {
     const char *at = text;
     const char *end = text + size;
-    *number = (struct json_number){.text = text, .exact = true};
-    if (at < end && *at == '-') {
-        number->negative = true;
+    uint64_t mantissa = 0;
+    int32_t exponent = 0;
+    bool exact = true;
+    bool negative = at < end && *at == '-';
+    if (negative) {
         at++;
     }
     if (at == end || !is_digit(*at)) {
         return 0;
     }
-    at = *at == '0' ? at + 1 : scan_digits(at, end, number); /* no leading zeros */
+    at = *at == '0' ? at + 1 : scan_digits(at, end, &mantissa, &exact); /* no leading zeros */
     if (at < end && *at == '.') {
         const char *fraction = at + 1;
-        at = scan_digits(fraction, end, number);
+        at = scan_digits(fraction, end, &mantissa, &exact);
         if (at == fraction) {
             return 0;
         }
-        number->exponent = -(int32_t)(at - fraction < FAR_EXPONENT ? at - fraction : FAR_EXPONENT);
+        exponent = -(int32_t)(at - fraction < FAR_EXPONENT ? at - fraction : FAR_EXPONENT);
     }
     if (at < end && (*at == 'e' || *at == 'E')) {
-        int32_t exponent = 0;
-        at = scan_exponent(at, end, &exponent);
+        int32_t written = 0;
+        at = scan_exponent(at, end, &written);
         if (at == NULL) {
             return 0;
         }
-        number->exponent += exponent;
+        exponent += written;
     }
-    number->size = (size_t)(at - text);
+    *number = (struct json_number){text, (size_t)(at - text), mantissa, exponent, negative, exact};
     return number->size;
 }
 
@@ -131,7 +173,7 @@ static double value_of_digits(const struct json_number *number)
     return number->negative ? -value : value;
 }
 
-double json_number_value(const struct json_number *number)
+double json_number_to_double(const struct json_number *number)
 {
     static const double powers[EXACT_POWER + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                                    1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,

@@ -26,6 +26,6 @@ struct json_number {
 size_t json_number_scan(const char *text, size_t size, struct json_number *number);
 
 /* The nearest double; ±infinity when it is too large for one, ±0 when too small. */
-double json_number_value(const struct json_number *number);
+double json_number_to_double(const struct json_number *number);
 
 #endif
