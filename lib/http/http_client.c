@@ -61,7 +61,7 @@ static bool collect_headers(struct curl_slist **list, const struct http_client_r
 static void prepare(CURL *handle, const struct http_client_request *request, const struct curl_slist *headers,
                     struct answer *answer, char *problem)
 {
-    const char *method = request->method == NULL ? "GET" : request->method;
+    const char *method = request->method != NULL ? request->method : request->body != NULL ? "POST" : "GET";
     curl_easy_setopt(handle, CURLOPT_URL, request->url);
     curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http");
     curl_easy_setopt(handle, CURLOPT_PROXY, "");

@@ -10,7 +10,7 @@
 struct buffer;
 
 struct http_client_request {
-    const char *method; /* NULL: GET */
+    const char *method; /* NULL: GET, with a body POST */
     const char *url;    /* http://host[:port]/path?query */
     const char *content_type;
     const void *body;

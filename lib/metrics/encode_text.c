@@ -8,6 +8,8 @@
 #include <math.h>
 #include <string.h>
 
+#define REPLACEMENT "\xEF\xBF\xBD" /* U+FFFD: a NUL would end the page for Prometheus' parser */
+
 void metrics_text_header(struct buffer *out, const char *name, const char *help, const char *type)
 {
     buffer_append_format(out, "# HELP %s ", name);
@@ -26,9 +28,9 @@ void metrics_text_label_value(struct buffer *out, const char *value, size_t size
     size_t start = 0;
     for (size_t i = 0; i < size; i++) {
         char c = value[i];
-        if (c == '\\' || c == '"' || c == '\n') {
+        if (c == '\\' || c == '"' || c == '\n' || c == '\0') {
             buffer_append(out, value + start, i - start);
-            buffer_append_text(out, c == '\n' ? "\\n" : c == '"' ? "\\\"" : "\\\\");
+            buffer_append_text(out, c == '\n' ? "\\n" : c == '"' ? "\\\"" : c == '\\' ? "\\\\" : REPLACEMENT);
             start = i + 1;
         }
     }

@@ -12,7 +12,7 @@ struct buffer;
 
 /* "# HELP name help" and "# TYPE name type". */
 void metrics_text_header(struct buffer *out, const char *name, const char *help, const char *type);
-/* A label's value between its quotes: backslash, quote and newline escaped. */
+/* A label's value between its quotes: backslash, quote and newline escaped, NUL replaced. */
 void metrics_text_label_value(struct buffer *out, const char *value, size_t size);
 /* A number as the format wants it: whole ones without a point, NaN, +Inf, -Inf. */
 void metrics_text_number(struct buffer *out, double value);

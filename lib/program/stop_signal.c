@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -12,7 +13,9 @@
 
 static atomic_bool stopping;
 static atomic_int stop_fd = -1;
+static atomic_int signal_count;
 static _Atomic(struct bus_member *) sleeping_member;
+static atomic_int wakers; /* inside stop_signal_set, perhaps holding the member */
 
 void stop_signal_set(void)
 {
@@ -22,17 +25,19 @@ void stop_signal_set(void)
     if (fd >= 0 && write(fd, &one, sizeof one) < 0) {
         /* full already: it is readable, which is all that is wanted */
     }
+    (void)atomic_fetch_add(&wakers, 1);
     struct bus_member *member = atomic_load(&sleeping_member);
     if (member != NULL) {
         bus_wake(member);
     }
+    (void)atomic_fetch_sub(&wakers, 1);
 }
 
 static void on_signal(int number)
 {
     (void)number;
     int saved = errno;
-    if (atomic_load(&stopping)) {
+    if (atomic_fetch_add(&signal_count, 1) > 0) {
         _exit(1);
     }
     stop_signal_set();
@@ -74,6 +79,9 @@ bool stop_signal_wait(int64_t ms)
 void stop_signal_wake_member(struct bus_member *member)
 {
     atomic_store(&sleeping_member, member);
+    while (atomic_load(&wakers) > 0) { /* the one taken back may be freed next */
+        (void)sched_yield();
+    }
     if (member != NULL && atomic_load(&stopping)) {
         bus_wake(member);
     }
