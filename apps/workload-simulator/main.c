@@ -16,6 +16,8 @@
 #include "program/program.h"
 #include "topics/topics.h"
 
+#include <stdio.h>
+
 #define FUTURE_MS  60000 /* events further ahead of the bus are refused by their readers */
 #define SHARES_RPS 1000  /* --max at the time of day: only says how the series share */
 
@@ -134,8 +136,7 @@ static int publish_all(struct simulator *s, struct bus *bus, struct error *error
         return program_fail(s->program, "cannot produce", error);
     }
     progress_init(&s->progress, s->options.progress, program_clock(s->program));
-    int result =
-        s->options.replay != NULL ? replay_run(&s->replay, &s->options, bus, error) : simulate(s, error);
+    int result = s->options.replay != NULL ? replay_run(&s->replay, bus, error) : simulate(s, error);
     progress_end(&s->progress);
     program_set_ready(s->program, false, "stopping");
     if (result != 0) {
@@ -150,8 +151,6 @@ static int publish_all(struct simulator *s, struct bus *bus, struct error *error
 static int serve_and_publish(struct simulator *s, struct error *error)
 {
     static const char *const topics[] = {TOPIC_METRICS_RAW, TOPIC_LOGS_RAW, NULL};
-    simulation_init(&s->simulation, s->program);
-    replay_init(&s->replay, s->program, s->publisher, &s->progress);
     s->fault_http.is_replay = s->options.replay != NULL;
     fault_http_add_routes(s->program, &s->fault_http);
     if (program_serve(s->program, error) != 0) {
@@ -172,22 +171,33 @@ static int serve_and_publish(struct simulator *s, struct error *error)
     }
 }
 
+/* What can be refused as wrong use. */
+static int check_use(struct simulator *s, struct error *error)
+{
+    const struct options *o = &s->options;
+    if (options_finish(&s->options, program_settings(s->program), error) != 0) {
+        return -1;
+    }
+    if (o->replay != NULL) {
+        return replay_open(&s->replay, o, error);
+    }
+    return o->truth_path == NULL ? 0 : truth_open(&s->truth, o->truth_path, error);
+}
+
 static int run(struct simulator *s)
 {
     struct error error;
     error_clear(&error);
-    int result = options_finish(&s->options, program_settings(s->program), &error);
-    if (result == 0 && s->options.truth_path != NULL) {
-        result = truth_open(&s->truth, s->options.truth_path, &error);
-    }
-    if (result != 0) {
-        (void)program_fail(s->program, "refused", &error);
-        return PROGRAM_USAGE;
-    }
     s->publisher = publisher_create(s->program);
     if (s->publisher == NULL) {
         (void)error_set(&error, -1, "no memory");
         return program_fail(s->program, "cannot start", &error);
+    }
+    simulation_init(&s->simulation, s->program);
+    replay_init(&s->replay, s->program, s->publisher, &s->progress);
+    if (check_use(s, &error) != 0) {
+        (void)program_fail(s->program, "refused", &error);
+        return PROGRAM_USAGE;
     }
     return serve_and_publish(s, &error);
 }
@@ -210,6 +220,11 @@ int main(int argc, char **argv)
         return code;
     }
     code = run(s);
+    const char *advice = replay_advice(&s->replay);
+    if (advice != NULL) {
+        (void)fputs(advice, stderr);
+    }
+    replay_close(&s->replay);
     publisher_destroy(s->publisher);
     program_end(s->program); /* the server's thread reads the faults until here */
     truth_close(s->truth);
