@@ -133,7 +133,7 @@ bool access_log_parse_duration(const char *text, size_t size, double units_per_s
         return false;
     }
     /* Divided, so that whole micro- and milliseconds give the double nearest to the decimal. */
-    *duration_s = json_number_value(&number) / units_per_s;
+    *duration_s = json_number_to_double(&number) / units_per_s;
     return *duration_s >= 0 && *duration_s < EVENT_DURATION_S;
 }
 

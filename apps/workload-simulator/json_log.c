@@ -95,7 +95,7 @@ static bool parse_unix_time(struct event_text text, int64_t *unix_ms)
     if (json_number_scan(text.data, text.size, &number) != text.size) {
         return false;
     }
-    double value = json_number_value(&number);
+    double value = json_number_to_double(&number);
     value = value < 1e11 ? value * 1000 : value;
     if (!(value >= 0 && value < 2.5e14)) {
         return false;
