@@ -2,7 +2,7 @@
  * lets through what RFC 8259 doesn't (measured: ADR-002), and it allocates. So there are three guards around
  * it:
  *
- *   text  -> check_encoding   UTF-8 of the whole text, \u escapes in proper pairs
+ *   text  -> check_encoding   UTF-8 of the whole text, \u escapes in proper pairs, no \v and \f
  *         -> yajl             grammar; all its memory from an arena that each call begins anew
  *         -> enter, on_number depth and the grammar of numbers
  *         -> sink
@@ -222,6 +222,12 @@ static int check_encoding(const char *text, size_t size, struct error *error)
         }
         return error_set(error, JSON_INVALID, "not UTF-8 at byte %zu", at);
     }
+    for (const char *c = "\v\f"; *c != '\0'; c++) { /* white space to yajl, legal nowhere */
+        const char *found = memchr(text, *c, size);
+        if (found != NULL) {
+            return error_set(error, JSON_INVALID, "a control character at byte %zu", (size_t)(found - text));
+        }
+    }
     const char *lone = find_lone_surrogate(text, size);
     if (lone != NULL) {
         return error_set(error, JSON_INVALID, "half of a surrogate pair at byte %zu", (size_t)(lone - text));
@@ -271,6 +277,9 @@ static int say_why(struct json_reader *reader, yajl_handle parser, struct error 
         return error_set(error, JSON_INVALID, "not a JSON number before byte %zu", at);
     }
     unsigned char *why = yajl_get_error(parser, 0, NULL, 0); /* "parse error: premature EOF\n" */
+    if (strstr((const char *)why, "premature EOF") != NULL) {
+        at = reader->size;
+    }
     int length = (int)strcspn((const char *)why, "\n");
     return error_set(error, JSON_INVALID, "%.*s at byte %zu", length, (const char *)why, at);
 }
