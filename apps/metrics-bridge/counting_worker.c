@@ -21,7 +21,8 @@ struct counting_worker {
     struct series_counters *counters;
     int32_t partition_count;
     struct event_decoder *decoder;
-    struct log_throttle malformed_throttle;
+    struct log_throttle malformed_throttle, overflow_throttle;
+    size_t said_overflow;
     atomic_bool owns_first;
 };
 
@@ -186,6 +187,20 @@ static int process_log(struct counting_worker *worker, struct group_worker *loop
     return 0;
 }
 
+static void say_overflow(struct counting_worker *worker)
+{
+    size_t overflow = series_counters_overflow(worker->counters);
+    uint64_t suppressed = 0;
+    if (overflow > worker->said_overflow &&
+        log_throttle_allows(&worker->overflow_throttle, clock_steady_ms(program_clock(worker->program)),
+                            LOG_EVERY_MS, &suppressed)) {
+        worker->said_overflow = overflow;
+        log_warn_with(program_log(worker->program),
+                      "more label sets than --max-series, new ones are counted as _overflow",
+                      log_integer("overflow_label_sets", (int64_t)overflow));
+    }
+}
+
 static int process_records(void *context, struct group_worker *loop, void *state,
                            const struct bus_record *records, size_t count, struct error *error)
 {
@@ -201,6 +216,7 @@ static int process_records(void *context, struct group_worker *loop, void *state
             return error_set(error, -1, "no memory for counters");
         }
     }
+    say_overflow(worker);
     return 0;
 }
 
@@ -208,11 +224,11 @@ static int process_records(void *context, struct group_worker *loop, void *state
 
 static int save_partition(void *context, struct group_worker *loop, void *state, struct error *error)
 {
-    (void)context;
     struct partition *partition = state;
+    int64_t now_ms = wall_ms(context);
     struct bus_bytes key;
     struct bus_bytes value;
-    while (counter_partition_next_saved(partition->counters, &key, &value)) {
+    while (counter_partition_next_saved(partition->counters, now_ms, &key, &value)) {
         if (group_worker_put_state(loop, partition->number, key, value, error) != BUS_OK) {
             return -1;
         }
@@ -222,8 +238,7 @@ static int save_partition(void *context, struct group_worker *loop, void *state,
 
 static void note_commit(void *context, void *state)
 {
-    (void)context;
-    counter_partition_commit(((struct partition *)state)->counters);
+    counter_partition_commit(((struct partition *)state)->counters, wall_ms(context));
 }
 
 const struct group_worker_calls *counting_worker_calls(void)

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VERSION 1
+#define VERSION       1
+#define FLAG_REVEALED 1
 
 static const char *const prefixes[] = {"requests|", "classes|", "logs|"};
 static const char *const label_names[][LABEL_NAMES] = {
@@ -40,7 +41,7 @@ static void write_labels(struct buffer *labels, const struct label_names *names)
     }
 }
 
-struct label_set *label_set_create(uint64_t hash, const struct label_names *names, int64_t born_ms)
+struct label_set *label_set_create(uint64_t hash, const struct label_names *names)
 {
     struct label_set *set = calloc(1, sizeof *set);
     struct buffer key;
@@ -59,9 +60,9 @@ struct label_set *label_set_create(uint64_t hash, const struct label_names *name
     set->hash = hash;
     set->kind = names->kind;
     set->overflow = names->overflow;
-    set->born_ms = born_ms;
     set->live.cpu = NAN;
     set->live.memory = NAN;
+    set->live.is_revealed = set->kind != COUNTER_CLASSES;
     set->key = key.data; /* the buffers' memory is the set's from here on */
     set->key_bytes = key.size;
     set->labels = labels.data;
@@ -162,8 +163,8 @@ void label_set_write(const struct label_set *set, struct buffer *value)
     memcpy(&sum, &set->live.sum, sizeof sum);
     buffer_clear(value);
     put(value, VERSION, 1);
-    put(value, (uint64_t)set->born_ms, 8);
-    put(value, (uint64_t)set->seen_ms, 8);
+    put(value, set->live.is_revealed ? FLAG_REVEALED : 0, 1);
+    put(value, (uint64_t)set->live.seen_ms, 8);
     put(value, sum, 8);
     put(value, value_counts[set->kind], 1);
     for (size_t i = 0; i < value_counts[set->kind]; i++) {
@@ -174,13 +175,12 @@ void label_set_write(const struct label_set *set, struct buffer *value)
 int label_set_read(struct label_set *set, struct bus_bytes value, struct error *error)
 {
     size_t count = value_counts[set->kind];
-    if (check_value(value, 26 + 8 * count, set->labels, error) != 0) {
+    if (check_value(value, 19 + 8 * count, set->labels, error) != 0) {
         return -1;
     }
     const unsigned char *at = (const unsigned char *)value.data + 1;
-    set->born_ms = (int64_t)take(&at, 8);
-    set->seen_ms = (int64_t)take(&at, 8);
-    set->shown_seen_ms = set->seen_ms;
+    set->live.is_revealed = (take(&at, 1) & FLAG_REVEALED) != 0;
+    set->live.seen_ms = (int64_t)take(&at, 8);
     uint64_t sum = take(&at, 8);
     memcpy(&set->live.sum, &sum, sizeof sum);
     if (take(&at, 1) != count) {

@@ -1,11 +1,12 @@
 /* One label set of the bridge: its names, its numbers, and its form in the state topic. For
  * series_counters.c.
  *
- *   key    requests| classes| logs|, then a byte 0 or 1 (overflow), then each label's value with its length
- * in 16 bits before it value  1 (version), little-endian: born, seen (64-bit ms), sum (double), count of
- * values (8 bits), values (64 bits each)
+ *   key    requests| classes| logs|   a byte 0 or 1: of overflow   each label's value after its length in 16
+ * bits value  version   flags   seen, 64-bit ms   sum, double   number of values, 8 bits   values, 64 bits
+ * each
  *
- * Utilisation is not saved: it is a sample, and the next one comes soon. */
+ * Little-endian. Flags: 1: may show its counts (its time at zero is over). Utilisation is not saved: it is a
+ * sample, and the next one comes soon. */
 #ifndef METRICS_BRIDGE_LABEL_SET_H
 #define METRICS_BRIDGE_LABEL_SET_H
 
@@ -24,7 +25,9 @@ struct label_names {
 
 struct label_numbers {
     uint64_t values[COUNTER_VALUES];
-    double sum, cpu, memory;
+    double sum, cpu, memory;     /* utilisation NaN: never seen */
+    int64_t seen_ms, sampled_ms; /* wall: the last record, the last utilisation; 0: none */
+    bool is_revealed;            /* false: stands at zero */
 };
 
 struct label_set {
@@ -32,14 +35,15 @@ struct label_set {
     enum counter_kind kind;
     bool overflow;
     bool is_touched, is_shown;
-    int64_t born_ms, seen_ms, shown_seen_ms; /* wall */
-    struct label_numbers live, shown;
-    struct label_set *next_touched;
+    int64_t first_shown_ms;     /* by this process */
+    struct label_numbers live;  /* the counting thread's */
+    struct label_numbers shown; /* as committed; under the counters' lock */
+    struct label_set *next_touched, *next_hidden;
     size_t key_bytes, labels_bytes;
     char *key, *labels;
 };
 
-struct label_set *label_set_create(uint64_t hash, const struct label_names *names, int64_t born_ms);
+struct label_set *label_set_create(uint64_t hash, const struct label_names *names);
 void label_set_destroy(struct label_set *set);
 bool label_set_is(const struct label_set *set, const struct label_names *names);
 

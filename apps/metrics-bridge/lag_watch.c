@@ -1,6 +1,7 @@
 #include "lag_watch.h"
 
 #include "buffer/buffer.h"
+#include "clock/clock.h"
 #include "log/log.h"
 #include "metrics/encode_text.h"
 #include "program/program.h"
@@ -27,6 +28,7 @@ struct lag_watch {
     bool stopping;
     struct bus_lag rows[MAX_ROWS];
     size_t count;
+    int64_t read_ms; /* wall; 0: never yet */
 };
 
 static bool has_committed(const struct lag_watch *watch, size_t count, const struct bus_lag *row)
@@ -41,9 +43,26 @@ static bool has_committed(const struct lag_watch *watch, size_t count, const str
     return false;
 }
 
+/* Kafka doesn't say when a group committed: it is when the offset was first seen here. */
+static int64_t commit_time_ms(const struct lag_watch *watch, const struct bus_lag *row, int64_t now_ms)
+{
+    if (row->last_commit_ms > 0 || row->committed < 0) {
+        return row->last_commit_ms;
+    }
+    for (size_t i = 0; i < watch->count; i++) {
+        const struct bus_lag *before = &watch->rows[i];
+        if (before->partition == row->partition && before->committed == row->committed &&
+            strcmp(before->group, row->group) == 0 && strcmp(before->topic, row->topic) == 0) {
+            return before->last_commit_ms;
+        }
+    }
+    return now_ms;
+}
+
 static void read_lag(struct lag_watch *watch)
 {
     struct error error;
+    error_clear(&error);
     size_t count = 0;
     int result = bus_read_lag(watch->bus, groups, sizeof groups / sizeof groups[0], topics,
                               sizeof topics / sizeof topics[0], watch->read, MAX_ROWS, &count, &error);
@@ -52,7 +71,12 @@ static void read_lag(struct lag_watch *watch)
         return; /* the last rows stand; their time is in them */
     }
     count = count > MAX_ROWS ? MAX_ROWS : count;
+    int64_t now_ms = clock_wall_ms(program_clock(watch->program));
+    for (size_t i = 0; i < count; i++) {
+        watch->read[i].last_commit_ms = commit_time_ms(watch, &watch->read[i], now_ms);
+    }
     (void)pthread_mutex_lock(&watch->lock);
+    watch->read_ms = now_ms;
     watch->count = 0;
     for (size_t i = 0; i < count; i++) {
         if (has_committed(watch, count, &watch->read[i])) {
@@ -71,7 +95,7 @@ static void *watch_lag(void *context)
         read_lag(watch);
         (void)pthread_mutex_lock(&watch->lock);
         struct timespec until;
-        (void)clock_gettime(CLOCK_REALTIME, &until);
+        (void)clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += watch->interval_ms / 1000;
         until.tv_nsec += watch->interval_ms % 1000 * 1000000;
         until.tv_sec += until.tv_nsec / 1000000000;
@@ -96,8 +120,14 @@ int lag_watch_start(struct lag_watch **out, struct program *program, struct bus 
     watch->bus = bus;
     watch->interval_ms = interval_ms;
     (void)pthread_mutex_init(&watch->lock, NULL);
-    (void)pthread_cond_init(&watch->stopped, NULL);
+    pthread_condattr_t attributes;
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&watch->stopped, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
     if (pthread_create(&watch->thread, NULL, watch_lag, watch) != 0) {
+        (void)pthread_cond_destroy(&watch->stopped);
+        (void)pthread_mutex_destroy(&watch->lock);
         free(watch);
         return error_set(error, -1, "no thread for the lag");
     }
@@ -151,5 +181,10 @@ void lag_watch_encode(struct lag_watch *watch, struct buffer *out, bool rows)
             append_row(out, commit, &watch->rows[i], (double)watch->rows[i].last_commit_ms / 1000);
         }
     }
+    metrics_text_header(out, "metrics_bridge_lag_read_timestamp_seconds",
+                        "When the lag was last read from the bus; 0: not yet.", "gauge");
+    buffer_append_text(out, "metrics_bridge_lag_read_timestamp_seconds ");
+    metrics_text_number(out, (double)watch->read_ms / 1000);
+    buffer_append_char(out, '\n');
     (void)pthread_mutex_unlock(&watch->lock);
 }

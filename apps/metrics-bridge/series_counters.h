@@ -7,9 +7,14 @@
  * service; past 1 000 services there too. A label set that was idle for an hour is not exposed, but kept, and
  * goes on at its old total.
  *
- * Threads: one counts, saves and commits; any may take a snapshot. Counting takes no lock; a commit and the
- * first moment of a snapshot take a short one, and a snapshot keeps label sets alive until it is released
- * (only giving up a partition waits for it). Memory: about 700 bytes a label set, names included. */
+ * Zero first: Prometheus' increase() never sees a series' first value, so it has to be a 0. The five classes
+ * of a new service and region are exposed as 0 for zero_first_ms; that they may show their counts is itself
+ * committed before it happens, so after a kill they neither skip their time at 0 nor fall back to it.
+ *
+ * Threads: one counts, saves and commits; any may take a snapshot (counter_snapshot.h). Counting takes no
+ * lock; a commit, a new label set and the making of a snapshot take a short one. Memory: about 700 bytes a
+ * label set, names included, and some 100 KiB beside; label sets of overflow come on top of max_series (at
+ * most 3 for each of 1 000 services in each partition). */
 #ifndef METRICS_BRIDGE_SERIES_COUNTERS_H
 #define METRICS_BRIDGE_SERIES_COUNTERS_H
 
@@ -47,7 +52,7 @@ struct counter_partition;
 
 struct series_counters_settings {
     size_t max_series;
-    int64_t zero_first_ms; /* how long a new service x region stands at 0 */
+    int64_t zero_first_ms; /* how long a new service and region stands at 0, from when it is first shown */
     int64_t idle_ms;       /* after how long a label set leaves the exposition */
 };
 
@@ -72,31 +77,12 @@ int counter_partition_restore(struct counter_partition *partition, struct bus_by
                               struct bus_bytes value, int64_t now_ms, struct error *error);
 /* What was touched since the last commit, one a call; false: no more (and the next call begins anew).
  * Borrowed until the next call. */
-bool counter_partition_next_saved(struct counter_partition *partition, struct bus_bytes *key,
+bool counter_partition_next_saved(struct counter_partition *partition, int64_t now_ms, struct bus_bytes *key,
                                   struct bus_bytes *value);
-void counter_partition_commit(struct counter_partition *partition); /* what was touched is shown */
+/* The commit of all that was saved holds: from now on it is shown. */
+void counter_partition_commit(struct counter_partition *partition, int64_t now_ms);
 
-/* --- reading ---- */
-
-struct counter_row {
-    enum counter_kind kind;
-    bool overflow;      /* rows of equal labels may come from several partitions: add them up */
-    const char *labels; /* name="value",… as the text format wants it; lives until the snapshot is released */
-    size_t labels_bytes;
-    uint64_t values[COUNTER_VALUES];
-    double sum;
-    double cpu, memory; /* NaN: never seen */
-};
-
-struct counter_snapshot {
-    struct counter_row *rows;
-    size_t count;
-    uint64_t totals[TOTAL_COUNT];
-    size_t label_sets, overflow_label_sets;
-};
-
-int series_counters_snapshot(struct series_counters *counters, int64_t now_ms,
-                             struct counter_snapshot *snapshot);
-void series_counters_release(struct series_counters *counters, struct counter_snapshot *snapshot);
+/* How many label sets there are of overflow; the counting thread's. More than before: say so. */
+size_t series_counters_overflow(const struct series_counters *counters);
 
 #endif

@@ -1,0 +1,31 @@
+/* The committed counters of one moment, for a scrape. Taking one holds the counters' lock for a copy; after
+ * that it is the caller's own and may be read slowly. Memory: 200 bytes a label set. */
+#ifndef METRICS_BRIDGE_COUNTER_SNAPSHOT_H
+#define METRICS_BRIDGE_COUNTER_SNAPSHOT_H
+
+#include "series_counters.h"
+
+struct counter_row {
+    enum counter_kind kind;
+    const char *labels; /* name="value",… as the text format wants it, NUL-ended; until the release */
+    size_t labels_bytes;
+    uint64_t values[COUNTER_VALUES];
+    double sum;
+    double cpu, memory; /* NaN: not seen lately, or of overflow */
+};
+
+struct counter_snapshot {
+    struct counter_row *rows; /* by kind, then by labels; no two are equal in both */
+    size_t count;
+    uint64_t totals[TOTAL_COUNT];
+    size_t label_sets, overflow_sets;
+    struct counter_partition **held; /* keeps the labels alive */
+    size_t held_count;
+};
+
+/* now_ms: wall clock. Any thread. -1: no memory. */
+int counter_snapshot_take(struct series_counters *counters, int64_t now_ms,
+                          struct counter_snapshot *snapshot);
+void counter_snapshot_release(struct series_counters *counters, struct counter_snapshot *snapshot);
+
+#endif

@@ -1,0 +1,103 @@
+/* What is saved and what comes back: the totals of a partition under one key, each label set under its own.
+ * Only what was touched since the last commit is written. */
+#include "counters_private.h"
+
+#include <string.h>
+
+/* Label sets whose time at zero is over are saved as such; the commit that holds this reveals them. */
+static void reveal_what_stood_long_enough(struct counter_partition *partition, int64_t now_ms)
+{
+    struct label_set **link = &partition->hidden;
+    while (*link != NULL) {
+        struct label_set *set = *link;
+        bool is_due =
+            set->is_shown && now_ms - set->first_shown_ms >= partition->counters->settings.zero_first_ms;
+        if (!is_due && !set->live.is_revealed) {
+            link = &set->next_hidden;
+            continue;
+        }
+        *link = set->next_hidden;
+        if (!set->live.is_revealed) { /* true: came back revealed from the state */
+            set->live.is_revealed = true;
+            counter_partition_touch(partition, set);
+        }
+    }
+}
+
+bool counter_partition_next_saved(struct counter_partition *partition, int64_t now_ms, struct bus_bytes *key,
+                                  struct bus_bytes *value)
+{
+    if (!partition->is_saving) {
+        reveal_what_stood_long_enough(partition, now_ms);
+        partition->is_saving = true;
+        partition->saving = partition->touched;
+        if (partition->totals_touched) {
+            totals_write(&partition->value, partition->totals, TOTAL_COUNT);
+            *key = (struct bus_bytes){partition->totals_key, strlen(partition->totals_key)};
+            *value = (struct bus_bytes){partition->value.data, partition->value.size};
+            return true;
+        }
+    }
+    struct label_set *set = partition->saving;
+    if (set == NULL) {
+        partition->is_saving = false;
+        return false;
+    }
+    partition->saving = set->next_touched;
+    label_set_write(set, &partition->value);
+    *key = (struct bus_bytes){set->key, set->key_bytes};
+    *value = (struct bus_bytes){partition->value.data, partition->value.size};
+    return true;
+}
+
+void counter_partition_commit(struct counter_partition *partition, int64_t now_ms)
+{
+    (void)pthread_mutex_lock(&partition->counters->lock);
+    for (struct label_set *set = partition->touched; set != NULL; set = set->next_touched) {
+        set->shown = set->live;
+        set->first_shown_ms = set->is_shown ? set->first_shown_ms : now_ms;
+        set->is_shown = true;
+        set->is_touched = false;
+    }
+    memcpy(partition->shown_totals, partition->totals, sizeof partition->totals);
+    (void)pthread_mutex_unlock(&partition->counters->lock);
+    partition->touched = NULL;
+    partition->totals_touched = false;
+}
+
+static int restore_totals(struct counter_partition *partition, struct bus_bytes value, struct error *error)
+{
+    if (totals_read(value, partition->totals, TOTAL_COUNT, error) != 0) {
+        return -1;
+    }
+    (void)pthread_mutex_lock(&partition->counters->lock);
+    memcpy(partition->shown_totals, partition->totals, sizeof partition->totals);
+    (void)pthread_mutex_unlock(&partition->counters->lock);
+    return 0;
+}
+
+int counter_partition_restore(struct counter_partition *partition, struct bus_bytes key,
+                              struct bus_bytes value, int64_t now_ms, struct error *error)
+{
+    if (key.size_bytes == strlen(partition->totals_key) &&
+        memcmp(key.data, partition->totals_key, key.size_bytes) == 0) {
+        return restore_totals(partition, value, error);
+    }
+    struct label_names names;
+    if (label_names_read(&names, key, error) != 0) {
+        return -1;
+    }
+    struct label_set *set = counter_partition_add(partition, &names);
+    if (set == NULL) {
+        return error_set(error, -1, "no memory for counters");
+    }
+    if (label_set_read(set, value, error) != 0) {
+        return -1;
+    }
+    (void)pthread_mutex_lock(&partition->counters->lock);
+    set->shown = set->live;
+    set->first_shown_ms = now_ms;
+    set->is_shown = true;
+    (void)pthread_mutex_unlock(&partition->counters->lock);
+    return 0;
+}
