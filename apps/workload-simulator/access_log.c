@@ -121,9 +121,12 @@ void access_log_parse_request(struct access_line *line, const char *text, size_t
     if (!event_method_from_name(text, method, &line->method)) {
         line->method = EVENT_METHOD_OTHER;
     }
-    const char *target = text + method + 1;
-    size_t left = size - method - 1;
-    line->target = (struct event_text){target, left - version_size(text + method, left + 1)};
+    /* The blank after the method may be the one before the version too: "GET HTTP/1.1" has no target. */
+    size_t rest = size - method;
+    size_t version = version_size(text + method, rest);
+    if (version < rest) {
+        line->target = (struct event_text){text + method + 1, rest - version - 1};
+    }
 }
 
 bool access_log_parse_duration(const char *text, size_t size, double units_per_s, double *duration_s)

@@ -104,10 +104,13 @@ static bool parse_unix_time(struct event_text text, int64_t *unix_ms)
     return true;
 }
 
+/* RFC 3339 knows years that an event's time doesn't. */
 static bool parse_time(struct event_text text, int64_t *unix_ms)
 {
-    return text.size > 0 && (parse_unix_time(text, unix_ms) || rfc3339_parse(text.data, text.size, unix_ms) ||
-                             access_log_parse_time(text.data, text.size, unix_ms));
+    return text.size > 0 &&
+           (parse_unix_time(text, unix_ms) || rfc3339_parse(text.data, text.size, unix_ms) ||
+            access_log_parse_time(text.data, text.size, unix_ms)) &&
+           *unix_ms >= 0 && *unix_ms <= EVENT_TIME_MAX_MS;
 }
 
 static bool parse_status(struct event_text text, int32_t *status)

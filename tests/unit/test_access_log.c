@@ -79,6 +79,9 @@ static void nasty_but_good_lines_are_read(void **state)
         {"1.2.3.4 - - " TIME " \"-\" 408 0 \"-\" \"-\" 60.001", "", EVENT_METHOD_OTHER, 60.001},
         {"1.2.3.4 - - " TIME " \"\" 400 0 \"-\" \"-\" 0.1", "", EVENT_METHOD_OTHER, 0.1},
         {"1.2.3.4 - - " TIME " \"GET\" 400 0 \"-\" \"-\" 0.1", "", EVENT_METHOD_OTHER, 0.1},
+        /* Found by fuzzing: without a target its size was -1. */
+        {"1.2.3.4 - - " TIME " \"GET HTTP/1.1\" 400 0 \"-\" \"-\" 0.1", "", EVENT_METHOD_GET, 0.1},
+        {"1.2.3.4 - - " TIME " \"GET  HTTP/1.1\" 400 0 \"-\" \"-\" 0.1", "", EVENT_METHOD_GET, 0.1},
         {"1.2.3.4 - - " TIME " \"\\x16\\x03\\x01\\x02\" 400 150 \"-\" \"-\" 0.1", "", EVENT_METHOD_OTHER,
          0.1},
     };
@@ -261,6 +264,9 @@ static void bad_json_lines_say_what_is_missing(void **state)
         {"[1]", ACCESS_LOG_MALFORMED, "JSON"},
         {"{\"status\":200}", ACCESS_LOG_MALFORMED, "time"},
         {"{\"time\":\"noon\",\"status\":200}", ACCESS_LOG_MALFORMED, "time"},
+        /* Found by fuzzing: a year that RFC 3339 has and the contract hasn't became an event. */
+        {"{\"time\":\"1013-11-25T00:24:50Z\",\"status\":200,\"request_time\":0.1}", ACCESS_LOG_MALFORMED,
+         "time"},
         {"{\"msec\":1795561592.0,\"status\":\"2OO\"}", ACCESS_LOG_MALFORMED, "status"},
         {"{\"msec\":1795561592.0,\"status\":200}", ACCESS_LOG_NO_DURATION, "request_time"},
         {"{\"msec\":1795561592.0,\"status\":200,\"request_time\":\"-\"}", ACCESS_LOG_NO_DURATION,
