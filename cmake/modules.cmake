@@ -18,6 +18,13 @@ function(obs_link target)
   target_link_libraries(${target} PRIVATE ${arg_LIBRARIES})
 endfunction()
 
+# With OBS_CLANG_TIDY each file of lib/ and apps/ is compiled and linted in one step, again only when it changed.
+function(obs_tidy)
+  if(OBS_CLANG_TIDY)
+    set_target_properties(${ARGV} PROPERTIES C_CLANG_TIDY "${OBS_CLANG_TIDY};--quiet")
+  endif()
+endfunction()
+
 function(obs_module name)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.c
        ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp)
@@ -27,7 +34,11 @@ function(obs_module name)
   add_library(obs_${name} STATIC ${sources})
   target_include_directories(obs_${name} PUBLIC ${CMAKE_SOURCE_DIR}/lib)
   obs_link(obs_${name} ${ARGN})
+  obs_tidy(obs_${name})
 endfunction()
+
+# What make build-native builds: the programs without tests and benchmarks.
+add_custom_target(programs)
 
 function(obs_program name)
   set(folder ${CMAKE_CURRENT_SOURCE_DIR}/${name})
@@ -36,11 +47,14 @@ function(obs_program name)
   add_executable(${name} ${folder}/main.c)
   target_include_directories(${name} PRIVATE ${folder})
   obs_link(${name} ${ARGN})
+  obs_tidy(${name})
+  add_dependencies(programs ${name})
   if(parts)
     add_library(obs_${name}_parts STATIC ${parts})
     target_include_directories(obs_${name}_parts PUBLIC ${folder})
     obs_link(obs_${name}_parts ${ARGN})
     target_link_libraries(${name} PRIVATE obs_${name}_parts)
+    obs_tidy(obs_${name}_parts)
   endif()
 endfunction()
 

@@ -1,0 +1,83 @@
+# The front door: `make help` lists what there is. CMake does the building.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+# Settings of the targets below, e.g. make local BUS_URL=kafka://127.0.0.1:9092
+BUS_URL  ?= embedded:var/bus
+RPS      ?= 100
+JOBS     ?= $(shell nproc)
+WERROR   ?= OFF
+FORCE    ?=
+export CMAKE_BUILD_PARALLEL_LEVEL := $(JOBS)
+
+configure = cmake --preset $(1) -DOBS_WERROR=$(WERROR) $(2) > /dev/null
+TEST_JOBS ?= $(JOBS)
+
+##@ Build and test
+.PHONY: install
+install: ## all packages needed to build, run and test; safe to repeat; nothing is started or left enabled
+	@scripts/install-packages
+	@if [ -x scripts/kafka-up ]; then scripts/kafka-up --fetch; fi
+
+.PHONY: build-native
+build-native: ## the programs, optimised, at build/bin/
+	@scripts/install-packages build
+	@$(call configure,release)
+	@cmake --build --preset release --target programs
+
+.PHONY: test
+test: install ## all tests: unit, both buses, end to end
+	@$(call configure,release)
+	@cmake --build --preset release
+	@scripts/run-tests release --parallel $(TEST_JOBS)
+
+.PHONY: test-asan
+test-asan: install ## all tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@$(call configure,asan)
+	@cmake --build --preset asan
+	@scripts/run-tests asan --parallel $(TEST_JOBS)
+
+.PHONY: test-tsan
+test-tsan: install ## tests of the embedded bus and of everything with threads under ThreadSanitizer
+	@$(call configure,tsan)
+	@cmake --build --preset tsan
+	@scripts/run-tests tsan --parallel $(TEST_JOBS) --label-exclude kafka
+
+.PHONY: test-cov
+test-cov: install ## tests with line coverage; fails under 80 % of lib/ and apps/; report in build/coverage/report/
+	@$(call configure,coverage)
+	@cmake --build --preset coverage
+	@find build/coverage -name '*.gcda' -delete
+	@scripts/run-tests coverage --parallel $(TEST_JOBS)
+	@mkdir -p build/coverage/report
+	@gcovr --root . --filter lib/ --filter apps/ --object-directory build/coverage --exclude-unreachable-branches \
+		--print-summary --html-details build/coverage/report/index.html --txt build/coverage/report/lines.txt \
+		--fail-under-line 80 build/coverage
+
+.PHONY: lint
+lint: install ## format, layers, clang and clang-tidy, shell, YAML, rules
+	@scripts/lint
+
+.PHONY: bench
+bench: install ## benchmarks, side by side with what they are compared with
+	@$(call configure,release)
+	@cmake --build --preset release
+	@for program in build/bench/bench_*; do echo "--- $$program"; $$program || exit 1; done
+
+.PHONY: fuzz
+fuzz: install ## each fuzz target for FUZZ_SECONDS (default 60)
+	@$(call configure,fuzz)
+	@cmake --build --preset fuzz
+	@scripts/fuzz
+
+##@ Other
+.PHONY: clean
+clean: ## removes build/ and, after asking, the recorded data under var/ (FORCE=1: without asking)
+	@FORCE='$(FORCE)' scripts/clean
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' \
+		'/^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z][a-z-]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+	@echo
