@@ -8,7 +8,7 @@
 
 static bool is_exposed(const struct series_counters *counters, const struct label_set *set, int64_t now_ms)
 {
-    return set->is_shown &&
+    return set->is_shown && (counters->is_settled || !set->overflow) &&
            (set->kind == COUNTER_CLASSES || now_ms - set->shown.seen_ms < counters->settings.idle_ms);
 }
 
@@ -31,7 +31,7 @@ static void add_row(const struct series_counters *counters, struct counter_snaps
 static void add_partition(struct series_counters *counters, struct counter_snapshot *snapshot,
                           struct counter_partition *partition, int64_t now_ms)
 {
-    for (size_t i = 0; i < partition->slot_count; i++) {
+    for (size_t i = 0; partition->is_restored && i < partition->slot_count; i++) {
         if (partition->slots[i] != NULL && is_exposed(counters, partition->slots[i], now_ms)) {
             add_row(counters, snapshot, partition->slots[i], now_ms);
         }
@@ -88,6 +88,7 @@ int counter_snapshot_take(struct series_counters *counters, int64_t now_ms, stru
     for (struct counter_partition *p = counters->partitions; good && p != NULL; p = p->next) {
         add_partition(counters, snapshot, p, now_ms);
     }
+    snapshot->is_settled = counters->is_settled;
     snapshot->label_sets = counters->label_sets;
     snapshot->overflow_sets = counters->overflow_sets;
     (void)pthread_mutex_unlock(&counters->lock);

@@ -76,6 +76,24 @@ static int restore_totals(struct counter_partition *partition, struct bus_bytes 
     return 0;
 }
 
+void series_counters_settle(struct series_counters *counters)
+{
+    (void)pthread_mutex_lock(&counters->lock);
+    counters->is_settled = counters->partitions != NULL;
+    for (const struct counter_partition *p = counters->partitions; p != NULL; p = p->next) {
+        counters->is_settled = counters->is_settled && p->is_restored;
+    }
+    (void)pthread_mutex_unlock(&counters->lock);
+}
+
+void counter_partition_end_restore(struct counter_partition *partition)
+{
+    (void)pthread_mutex_lock(&partition->counters->lock);
+    partition->is_restored = true;
+    (void)pthread_mutex_unlock(&partition->counters->lock);
+    series_counters_settle(partition->counters);
+}
+
 int counter_partition_restore(struct counter_partition *partition, struct bus_bytes key,
                               struct bus_bytes value, int64_t now_ms, struct error *error)
 {

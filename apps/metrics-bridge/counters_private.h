@@ -20,6 +20,7 @@ struct counter_partition {
     struct label_set *saving;  /* where counter_partition_next_saved stands */
     struct label_set *hidden;  /* those that stand at zero */
     bool totals_touched, is_saving;
+    bool is_restored;       /* under the lock */
     const char *totals_key; /* one of each topic that is counted */
     uint64_t totals[TOTAL_COUNT], shown_totals[TOTAL_COUNT];
     struct buffer value;
@@ -35,6 +36,7 @@ struct series_counters {
     size_t service_count;
     pthread_mutex_t lock; /* of partitions, their slots, and everything shown */
     struct counter_partition *partitions;
+    bool is_settled; /* all partitions are there and restored: sums over them may be shown */
 };
 
 /* A new label set in its place. NULL: no memory. */

@@ -122,6 +122,23 @@ static int restore_partition(void *context, void *state, const struct bus_record
     return 0;
 }
 
+static int64_t start_offset(void *context, void *state, const struct bus_partition *assigned)
+{
+    (void)context;
+    (void)assigned;
+    counter_partition_end_restore(((struct partition *)state)->counters);
+    return BUS_FROM_COMMITTED;
+}
+
+static int tick(void *context, struct group_worker *loop, void *state, struct error *error)
+{
+    (void)loop;
+    (void)state;
+    (void)error;
+    series_counters_settle(((struct counting_worker *)context)->counters);
+    return 0;
+}
+
 /* --- records ---- */
 
 static enum event_reason check_event(struct counting_worker *worker, const struct bus_record *record,
@@ -246,7 +263,9 @@ const struct group_worker_calls *counting_worker_calls(void)
     static const struct group_worker_calls calls = {
         .open = open_partition,
         .restore = restore_partition,
+        .start_offset = start_offset,
         .process = process_records,
+        .tick = tick,
         .save = save_partition,
         .committed = note_commit,
         .close = close_partition,

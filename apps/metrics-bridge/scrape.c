@@ -216,10 +216,12 @@ static void append_rest(const struct page *page, struct buffer *out)
     const struct scrape *scrape = page->scrape;
     const uint64_t *totals = page->snapshot.totals;
     lag_watch_encode(scrape->lag, out, counting_worker_owns_first(scrape->worker));
-    append_results(out, "metrics_bridge_events_total", "Records of metrics.raw by what became of them.",
-                   totals[TOTAL_EVENTS_COUNTED], totals[TOTAL_EVENTS_MALFORMED]);
-    append_results(out, "metrics_bridge_log_records_total", "Records of logs.raw by what became of them.",
-                   totals[TOTAL_LOGS_COUNTED], totals[TOTAL_LOGS_MALFORMED]);
+    if (page->snapshot.is_settled) {
+        append_results(out, "metrics_bridge_events_total", "Records of metrics.raw by what became of them.",
+                       totals[TOTAL_EVENTS_COUNTED], totals[TOTAL_EVENTS_MALFORMED]);
+        append_results(out, "metrics_bridge_log_records_total", "Records of logs.raw by what became of them.",
+                       totals[TOTAL_LOGS_COUNTED], totals[TOTAL_LOGS_MALFORMED]);
+    }
     metric_set_encode_text(program_metrics(scrape->program), out);
 }
 

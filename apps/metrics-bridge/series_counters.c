@@ -61,6 +61,7 @@ int counter_partition_open(struct series_counters *counters, const char *totals_
     (void)pthread_mutex_lock(&counters->lock);
     partition->next = counters->partitions;
     counters->partitions = partition;
+    counters->is_settled = false;
     (void)pthread_mutex_unlock(&counters->lock);
     return 0;
 }
@@ -95,6 +96,7 @@ void counter_partition_close(struct series_counters *counters, struct counter_pa
         link = &(*link)->next;
     }
     *link = partition->next;
+    counters->is_settled = false;
     counters->label_sets -= partition->count;
     counters->overflow_sets -= count_overflow(partition);
     counter_partition_drop(partition);

@@ -11,6 +11,9 @@
  * of a new service and region are exposed as 0 for zero_first_ms; that they may show their counts is itself
  * committed before it happens, so after a kill they neither skip their time at 0 nor fall back to it.
  *
+ * Sums over partitions (the totals, label sets of overflow) are shown only while every partition that was
+ * assigned is there and restored; else a restart would show them rising from 0, a reset to Prometheus.
+ *
  * Threads: one counts, saves and commits; any may take a snapshot (counter_snapshot.h). Counting takes no
  * lock; a commit, a new label set and the making of a snapshot take a short one. Memory: about 700 bytes a
  * label set, names included, and some 100 KiB beside; label sets of overflow come on top of max_series (at
@@ -75,6 +78,11 @@ void counter_partition_count_total(struct counter_partition *partition, enum cou
 /* One saved record; before anything is counted. */
 int counter_partition_restore(struct counter_partition *partition, struct bus_bytes key,
                               struct bus_bytes value, int64_t now_ms, struct error *error);
+/* All of it is restored. */
+void counter_partition_end_restore(struct counter_partition *partition);
+/* Sums over partitions may be shown again after one was closed, if all that are left are restored. Not in the
+ * middle of closing several. */
+void series_counters_settle(struct series_counters *counters);
 /* What was touched since the last commit, one a call; false: no more (and the next call begins anew).
  * Borrowed until the next call. */
 bool counter_partition_next_saved(struct counter_partition *partition, int64_t now_ms, struct bus_bytes *key,

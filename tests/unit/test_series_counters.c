@@ -82,6 +82,7 @@ static struct counter_partition *open_partition(struct series_counters *counters
                                       (struct bus_bytes){entry->value, entry->value_bytes}, now_ms, &error),
             0);
     }
+    counter_partition_end_restore(partition);
     return partition;
 }
 
@@ -432,6 +433,48 @@ static void a_given_up_partition_leaves_the_exposition_but_not_a_running_scrape(
     series_counters_destroy(counters);
 }
 
+static void sums_over_partitions_are_not_shown_while_one_is_missing(void **state)
+{
+    (void)state;
+    struct series_counters *counters = make_counters(1);
+    struct counter_partition *a = open_partition(counters, NULL, 0);
+    const struct event event = make_event("api", "us", "/a", 200, 0.001);
+    count_event(a, &event, 1);
+    commit(a, NULL, 1); /* classes, and a histogram of overflow */
+    struct counter_partition *b = NULL;
+    struct error error;
+    const struct {
+        int step;
+        bool is_settled;
+        size_t rows;
+    } cases[] = {{0, true, 2}, {1, false, 1}, {2, true, 2}, {3, false, 1},
+                 {4, true, 2}, {5, false, 0}, {6, false, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        switch (cases[i].step) {
+        case 1:
+            assert_int_equal(counter_partition_open(counters, TOTALS_KEY, &b, &error), 0);
+            break;
+        case 2:
+            counter_partition_end_restore(b);
+            break;
+        case 3:
+            counter_partition_close(counters, b);
+            break;
+        case 5:
+            counter_partition_close(counters, a);
+            break;
+        default:
+            series_counters_settle(counters);
+        }
+        struct counter_snapshot snapshot;
+        assert_int_equal(counter_snapshot_take(counters, 1, &snapshot), 0);
+        assert_int_equal(snapshot.is_settled, cases[i].is_settled);
+        assert_int_equal(snapshot.count, cases[i].rows);
+        counter_snapshot_release(counters, &snapshot);
+    }
+    series_counters_destroy(counters);
+}
+
 static void any_name_makes_a_label_that_the_format_can_read(void **state)
 {
     (void)state;
@@ -617,6 +660,7 @@ int main(void)
         cmocka_unit_test(past_a_thousand_services_the_service_is_overflow_too),
         cmocka_unit_test(equal_label_sets_of_several_partitions_are_one_row),
         cmocka_unit_test(a_given_up_partition_leaves_the_exposition_but_not_a_running_scrape),
+        cmocka_unit_test(sums_over_partitions_are_not_shown_while_one_is_missing),
         cmocka_unit_test(any_name_makes_a_label_that_the_format_can_read),
         cmocka_unit_test(damaged_or_foreign_state_is_refused_by_name),
         cmocka_unit_test(after_any_kills_the_totals_equal_the_records),
