@@ -71,7 +71,7 @@ static bool is_finished(const struct session *session)
 static int take_turn(struct session *session, const struct bus_turn *turn, struct error *error)
 {
     switch (turn->kind) {
-    case BUS_ASSIGNED:
+    case BUS_RESTORED: /* at once, there is no state */
         return start(session, turn, error);
     case BUS_RECORDS:
         take_records(session, turn);
