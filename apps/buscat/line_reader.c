@@ -22,8 +22,8 @@ void line_reader_free(struct line_reader *reader)
 static enum line_result read_more(struct line_reader *reader, int wait_ms, struct error *error)
 {
     struct pollfd input = {.fd = reader->fd, .events = POLLIN};
-    if (poll(&input, 1, wait_ms) == 0) {
-        return LINE_WAITING;
+    if (poll(&input, 1, wait_ms) <= 0) {
+        return LINE_WAITING; /* nothing yet, or a signal: reading would wait past it */
     }
     if (reader->begin > 0) {
         memmove(reader->bytes.data, reader->bytes.data + reader->begin, reader->bytes.size - reader->begin);
@@ -49,21 +49,19 @@ static enum line_result read_more(struct line_reader *reader, int wait_ms, struc
 }
 
 /* Too long: what there is of the line is dropped until its break comes. */
-static enum line_result skip_line(struct line_reader *reader, struct error *error)
+static enum line_result skip_line(struct line_reader *reader, int wait_ms, struct error *error)
 {
     for (;;) {
         const char *text = reader->bytes.data + reader->begin;
         const char *stop = memchr(text, '\n', reader->bytes.size - reader->begin);
-        if (stop != NULL) {
-            reader->begin += (size_t)(stop - text) + 1;
+        reader->begin = stop == NULL ? reader->bytes.size : (size_t)(stop + 1 - reader->bytes.data);
+        reader->skipping = stop == NULL && !reader->at_end;
+        if (!reader->skipping) {
             return LINE_TOO_LONG;
         }
-        reader->begin = reader->bytes.size;
-        if (reader->at_end) {
-            return LINE_TOO_LONG;
-        }
-        if (read_more(reader, -1, error) == LINE_FAILED) {
-            return LINE_FAILED;
+        enum line_result result = read_more(reader, wait_ms, error);
+        if (result != LINE_READ) {
+            return result;
         }
     }
 }
@@ -71,6 +69,9 @@ static enum line_result skip_line(struct line_reader *reader, struct error *erro
 enum line_result line_reader_next(struct line_reader *reader, int wait_ms, const char **line, size_t *size,
                                   struct error *error)
 {
+    if (reader->skipping) {
+        return skip_line(reader, wait_ms, error);
+    }
     size_t searched = 0;
     for (;;) {
         size_t there = reader->bytes.size - reader->begin;
@@ -79,7 +80,7 @@ enum line_result line_reader_next(struct line_reader *reader, int wait_ms, const
         size_t length = stop == NULL ? there : (size_t)(stop - text);
         if (length > reader->max_bytes) {
             reader->number++;
-            return skip_line(reader, error);
+            return skip_line(reader, wait_ms, error);
         }
         if (stop != NULL || (reader->at_end && there > 0)) {
             reader->number++;

@@ -15,7 +15,7 @@ struct line_reader {
     size_t max_bytes; /* of a line */
     struct buffer bytes;
     size_t begin; /* of the line to come */
-    bool at_end;
+    bool at_end, skipping;
     uint64_t number; /* of the last line given, from 1 */
 };
 
