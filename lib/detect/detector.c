@@ -109,6 +109,10 @@ static void queue_transition(struct detector *detector, const struct series *ser
                              struct watched_rule *watched, const struct rule_evidence *evidence,
                              enum rule_change change)
 {
+    /* Measured with the windows as they were judged: a resolve has begun them anew. */
+    struct rule_state judged = watched->state;
+    judged.firing = true;
+    judged.resolved_s = RULE_NEVER;
     const struct rule *rule = &detector->rules->rules[watched->rule];
     const struct window_layout *layout = &detector->rules->layout;
     const struct rule_view view = {.window = series->window, .layout = layout, .born_s = series->born_s};
@@ -124,7 +128,7 @@ static void queue_transition(struct detector *detector, const struct series *ser
         .signal = rule->signal,
         .below = rule->below,
         .threshold = rule->threshold,
-        .value = rule_measure(rule, &watched->state, &view, evidence->window),
+        .value = rule_measure(rule, &judged, &view, evidence->window),
         .samples = evidence->records,
         .bad = evidence->bad,
         .window_seconds = layout->lengths_s[evidence->window],

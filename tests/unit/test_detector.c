@@ -150,6 +150,7 @@ static void an_error_burst_fires_once_within_8_seconds_and_resolves_once(void **
         assert_int_equal(s.seen[1].state, ALERT_RESOLVED);
         assert_int_equal(s.seen[1].reason, ALERT_REASON_CLEAR);
         assert_int_equal(s.seen[1].sequence, 2);
+        assert_true(s.seen[1].value < 0.05); /* what it is back at, not nothing */
         assert_true(s.seen[1].ends_ms > START_MS + 120000 && s.seen[1].ends_ms < START_MS + 150000);
         scene_close(&s);
     }
