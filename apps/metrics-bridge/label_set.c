@@ -43,40 +43,35 @@ static void write_labels(struct buffer *labels, const struct label_names *names)
 
 struct label_set *label_set_create(uint64_t hash, const struct label_names *names)
 {
-    struct label_set *set = calloc(1, sizeof *set);
-    struct buffer key;
-    struct buffer labels;
-    buffer_init(&key, 0);
-    buffer_init(&labels, 0);
-    write_key(&key, names);
-    write_labels(&labels, names);
-    buffer_append_char(&labels, '\0'); /* error messages name it */
-    if (set == NULL || key.failed || labels.failed) {
-        buffer_free(&key);
-        buffer_free(&labels);
-        free(set);
+    struct buffer texts;
+    buffer_init(&texts, 0);
+    write_key(&texts, names);
+    size_t key_bytes = texts.size;
+    write_labels(&texts, names);
+    buffer_append_char(&texts, '\0');
+    struct label_set *set = texts.failed ? NULL : calloc(1, sizeof *set + texts.size);
+    if (set == NULL) {
+        buffer_free(&texts);
         return NULL;
     }
+    memcpy(set->texts, texts.data, texts.size);
     set->hash = hash;
     set->kind = names->kind;
     set->overflow = names->overflow;
     set->live.cpu = NAN;
     set->live.memory = NAN;
     set->live.is_revealed = set->kind != COUNTER_CLASSES;
-    set->key = key.data; /* the buffers' memory is the set's from here on */
-    set->key_bytes = key.size;
-    set->labels = labels.data;
-    set->labels_bytes = labels.size - 1;
+    set->key = set->texts;
+    set->key_bytes = key_bytes;
+    set->labels = set->texts + key_bytes;
+    set->labels_bytes = texts.size - key_bytes - 1;
+    buffer_free(&texts);
     return set;
 }
 
 void label_set_destroy(struct label_set *set)
 {
-    if (set != NULL) {
-        free(set->key);
-        free(set->labels);
-        free(set);
-    }
+    free(set);
 }
 
 /* The key has all names, so comparing with it piece by piece needs no second copy of them. */

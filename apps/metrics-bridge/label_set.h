@@ -40,7 +40,8 @@ struct label_set {
     struct label_numbers shown; /* as committed; under the counters' lock */
     struct label_set *next_touched, *next_hidden;
     size_t key_bytes, labels_bytes;
-    char *key, *labels;
+    const char *key, *labels; /* into texts; labels NUL-ended */
+    char texts[];
 };
 
 struct label_set *label_set_create(uint64_t hash, const struct label_names *names);

@@ -89,7 +89,8 @@ static size_t leave_escapes(void *context, struct MHD_Connection *connection, ch
     return strlen(text);
 }
 
-static void log_library(void *context, const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static void log_library(void *context, const char *format,
+                                                              va_list arguments)
 {
     struct http_server *server = context;
     char text[512];

@@ -22,8 +22,6 @@
 
 enum { CHOSEN_JSON, CHOSEN_TEXT }; /* --log-format json|text */
 
-extern char **environ;
-
 struct common_values {
     const char *bus_url, *listen;
     struct setting_list properties;
