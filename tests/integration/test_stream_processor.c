@@ -1,0 +1,445 @@
+/* The real processor on a real bus, looked at from outside: transitions, dead letters, and what a kill leaves
+ * behind. test_stream_processor          on the embedded bus test_stream_processor kafka    on a broker of
+ * its own */
+#include "buffer/buffer.h"
+#include "bus/bus.h"
+#include "clock/clock.h"
+#include "event/encode.h"
+#include "event/reason.h"
+#include "random/random.h"
+#include "support/exposition.h"
+#include "support/files.h"
+#include "support/kafka.h"
+#include "support/net.h"
+#include "support/process.h"
+#include "support/record_set.h"
+#include "support/topic_reader.h"
+#include "topics/topics.h"
+
+#include "cmocka_all.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PATIENCE_MS 60000
+
+static const char *kafka_url; /* NULL: each test has an embedded bus of its own */
+
+struct world {
+    char directory[TEST_PATH_BYTES], log_path[TEST_PATH_BYTES], url[TEST_PATH_BYTES + 64];
+    struct bus *bus;
+    struct bus_producer *producer;
+    struct process *processor;
+    uint16_t port;
+    struct random random;
+    int64_t now_ms;    /* event time of the next event */
+    uint64_t produced; /* records on metrics.raw, of this test */
+    uint64_t produced_before;
+    struct buffer page;
+};
+
+/* --- the world ---- */
+
+static int begin(void **state)
+{
+    struct world *world = calloc(1, sizeof *world);
+    struct error error;
+    error_clear(&error);
+    temp_directory_create(world->directory, "processor");
+    path_join(world->log_path, world->directory, "processor.log");
+    if (kafka_url != NULL) {
+        (void)snprintf(world->url, sizeof world->url, "%s", kafka_url);
+    } else {
+        (void)snprintf(world->url, sizeof world->url, "embedded:%s/bus?durability=process", world->directory);
+    }
+    const struct bus_settings settings = {.url = world->url, .client_id = "test", .clock = clock_system()};
+    if (bus_open(&world->bus, &settings, &error) != BUS_OK ||
+        bus_create_topics(world->bus, topics_all(), TOPIC_COUNT, &error) != BUS_OK ||
+        bus_producer_create(world->bus, &world->producer, &error) != BUS_OK) {
+        print_error("%s\n", error.message);
+        return -1;
+    }
+    for (int32_t p = 0; p < topics_find(TOPIC_METRICS_RAW)->partitions; p++) {
+        int64_t first = 0;
+        int64_t last = 0;
+        if (bus_read_offsets(world->bus, TOPIC_METRICS_RAW, p, &first, &last, &error) == BUS_OK) {
+            world->produced_before += (uint64_t)last;
+        }
+    }
+    buffer_init(&world->page, 0);
+    random_init(&world->random, 42);
+    world->now_ms = clock_wall_ms(clock_system()) - 1800 * 1000;
+    world->port = net_free_port();
+    *state = world;
+    return 0;
+}
+
+static int end(void **state)
+{
+    struct world *world = *state;
+    process_free(world->processor);
+    bus_producer_destroy(world->producer);
+    bus_close(world->bus);
+    buffer_free(&world->page);
+    temp_directory_remove(world->directory);
+    free(world);
+    return 0;
+}
+
+static void start_processor(struct world *world)
+{
+    char listen[64];
+    (void)snprintf(listen, sizeof listen, "127.0.0.1:%u", (unsigned)world->port);
+    const char *const argv[] = {process_program("stream-processor"),
+                                "--bus-url",
+                                world->url,
+                                "--listen",
+                                listen,
+                                "--member-id=test",
+                                "--rules=" OBS_SOURCE_DIR "/config/anomaly-rules.yaml",
+                                "--commit-interval=100ms",
+                                "--log-format=text",
+                                NULL};
+    const struct process_options options = {.log_path = world->log_path};
+    process_free(world->processor);
+    world->processor = process_start(argv, &options);
+}
+
+static const char *get(struct world *world, const char *path)
+{
+    char url[128];
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u%s", (unsigned)world->port, path);
+    buffer_clear(&world->page);
+    return net_get(url, &world->page) == 200 ? buffer_text(&world->page) : "";
+}
+
+/* --- records ---- */
+
+static void produce(struct world *world, struct bus_bytes key, int32_t partition, const void *data,
+                    size_t size)
+{
+    const struct bus_record record = {
+        .topic = TOPIC_METRICS_RAW, .partition = partition, .key = key, .value = {data, size}};
+    struct error error;
+    struct bus_ack acks[256];
+    int result;
+    while ((result = bus_produce(world->producer, &record, 0, &error)) == BUS_FULL) {
+        (void)bus_producer_poll(world->producer, 100, acks, 256);
+    }
+    if (result != BUS_OK) {
+        fail_msg("not produced: %s", error.message);
+    }
+    world->produced++;
+}
+
+static void wait_for_acks(struct world *world)
+{
+    struct bus_ack acks[256];
+    while (bus_producer_pending(world->producer) > 0) {
+        size_t count = bus_producer_poll(world->producer, 1000, acks, 256);
+        for (size_t i = 0; i < count; i++) {
+            assert_int_equal(acks[i].status, BUS_OK);
+        }
+    }
+}
+
+static struct event_text text(const char *value)
+{
+    return (struct event_text){value, strlen(value)};
+}
+
+/* One second of one service: 100 requests, that share of them failing. Event time, so as fast as it can. */
+static void produce_second(struct world *world, const char *service, double error_share)
+{
+    for (int i = 0; i < 100; i++) {
+        char id[48];
+        char key[EVENT_KEY_BYTES];
+        char storage[1024];
+        struct buffer value;
+        (void)snprintf(id, sizeof id, "%s-%llu", service,
+                       (unsigned long long)(world->produced_before + world->produced));
+        const struct event event = {.id = text(id),
+                                    .time_unix_ms = world->now_ms + i * 10,
+                                    .service = text(service),
+                                    .region = text("us-east-1"),
+                                    .route = text("/orders/{id}"),
+                                    .status_code = random_unit(&world->random) < error_share ? 503 : 200,
+                                    .duration_s = 0.04 * exp(0.5 * random_normal(&world->random)),
+                                    .count = 1,
+                                    .cpu_utilization = NAN,
+                                    .memory_utilization = NAN};
+        buffer_init_fixed(&value, storage, sizeof storage);
+        event_encode(&value, &event);
+        assert_false(value.failed);
+        produce(world, (struct bus_bytes){key, event_key(key, &event)}, BUS_PARTITION_BY_KEY, value.data,
+                value.size);
+    }
+    world->now_ms += 1000;
+}
+
+static void produce_seconds(struct world *world, const char *service, double error_share, int seconds)
+{
+    for (int i = 0; i < seconds; i++) {
+        produce_second(world, service, error_share);
+    }
+    wait_for_acks(world);
+}
+
+static double events_seen(struct world *world)
+{
+    return exposition_sum(get(world, "/metrics"), "stream_processor_events_total", "", NULL);
+}
+
+static int64_t committed(struct world *world)
+{
+    static const char *const groups[] = {"stream-processor"};
+    static const char *const topics[] = {TOPIC_METRICS_RAW};
+    struct bus_lag rows[16];
+    size_t count = 0;
+    int64_t lag = 0;
+    struct error error;
+    if (bus_read_lag(world->bus, groups, 1, topics, 1, rows, 16, &count, &error) != BUS_OK) {
+        return -1;
+    }
+    for (size_t i = 0; i < count; i++) {
+        lag += rows[i].lag;
+    }
+    return lag;
+}
+
+static bool has_no_lag(void *context)
+{
+    return committed(context) == 0;
+}
+
+static void wait_until_all_is_committed(struct world *world)
+{
+    if (!process_wait_until(has_no_lag, world, PATIENCE_MS)) {
+        fail_msg("the processor is still %lld records behind", (long long)committed(world));
+    }
+}
+
+/* The transitions of a service, in order: "firing 1", "resolved 2", … */
+struct transitions {
+    const char *service;
+    char list[1024];
+};
+
+static void take_transition(void *context, const struct bus_record *record)
+{
+    struct transitions *transitions = context;
+    char value[4096];
+    size_t size = record->value.size_bytes < sizeof value - 1 ? record->value.size_bytes : sizeof value - 1;
+    memcpy(value, record->value.data, size);
+    value[size] = '\0';
+    if (strstr(value, transitions->service) == NULL) {
+        return;
+    }
+    const char *sequence = strstr(value, "\"sequence\":");
+    assert_non_null(sequence);
+    size_t used = strlen(transitions->list);
+    (void)snprintf(transitions->list + used, sizeof transitions->list - used, "%s %d;",
+                   strstr(value, "\"state\":\"firing\"") != NULL ? "firing" : "resolved",
+                   atoi(sequence + 11));
+}
+
+static void expect_transitions(struct world *world, const char *service, const char *expected)
+{
+    struct transitions transitions = {.service = service};
+    (void)topic_read(world->url, TOPIC_ALERTS_FIRED, take_transition, &transitions);
+    assert_string_equal(transitions.list, expected);
+}
+
+/* --- tests ---- */
+
+static void a_burst_of_errors_fires_once_and_resolves_once(void **state)
+{
+    struct world *world = *state;
+    start_processor(world);
+    produce_seconds(world, "burst-service", 0.005, 60);
+    produce_seconds(world, "burst-service", 0.3, 60);
+    wait_until_all_is_committed(world);
+    expect_transitions(world, "burst-service", "firing 1;");
+    assert_non_null(strstr(get(world, "/alerts"), "burst-service"));
+    assert_non_null(strstr(get(world, "/series"), "\"p99\":0."));
+    produce_seconds(world, "burst-service", 0.005, 120);
+    wait_until_all_is_committed(world);
+    expect_transitions(world, "burst-service", "firing 1;resolved 2;");
+    assert_null(strstr(get(world, "/alerts"), "burst-service"));
+    assert_true(events_seen(world) == (double)world->produced);
+    assert_int_equal(process_stop(world->processor), 0);
+}
+
+static void a_kill_in_the_middle_of_an_incident_loses_and_repeats_nothing(void **state)
+{
+    struct world *world = *state;
+    start_processor(world);
+    produce_seconds(world, "killed-service", 0.005, 60);
+    wait_until_all_is_committed(world);
+    for (int i = 0; i < 5; i++) { /* into the burst, killed at a random moment, again and again */
+        produce_seconds(world, "killed-service", 0.3, 10);
+        process_sleep_ms((int)random_below(&world->random, 300));
+        process_kill(world->processor);
+        start_processor(world);
+    }
+    wait_until_all_is_committed(world);
+    expect_transitions(world, "killed-service", "firing 1;");
+    process_kill(world->processor);
+    start_processor(world);
+    produce_seconds(world, "killed-service", 0.005, 120);
+    wait_until_all_is_committed(world);
+    expect_transitions(world, "killed-service", "firing 1;resolved 2;");
+}
+
+/* What lies on the dead-letter topic, by reason. */
+struct letters {
+    size_t count, by_reason[EVENT_REASON_COUNT];
+    bool whole; /* the original bytes are there */
+};
+
+static void take_letter(void *context, const struct bus_record *record)
+{
+    struct letters *letters = context;
+    letters->count++;
+    for (size_t h = 0; h < record->header_count; h++) {
+        const struct bus_header *header = &record->headers[h];
+        for (int r = EVENT_OK + 1;
+             strcmp(header->name, "__connect.errors.exception.class.name") == 0 && r < EVENT_REASON_COUNT;
+             r++) {
+            const char *name = event_reason_name((enum event_reason)r);
+            letters->by_reason[r] += header->value.size_bytes == strlen(name) &&
+                                     memcmp(header->value.data, name, strlen(name)) == 0;
+        }
+    }
+}
+
+static void garbage_becomes_dead_letters_and_stops_nothing(void **state)
+{
+    struct world *world = *state;
+    struct record_set set;
+    struct letters before = {0};
+    struct letters after = {0};
+    size_t expected[EVENT_REASON_COUNT] = {0};
+    size_t bad = 0;
+    (void)topic_read(world->url, TOPIC_METRICS_RAW_DLQ, take_letter, &before);
+    record_set_load(&set, OBS_SOURCE_DIR "/tests/data/records/metrics.raw.jsonl");
+    start_processor(world);
+    produce_seconds(world, "garbage-service", 0.005, 5);
+    uint64_t good = world->produced;
+    for (size_t i = 0; i < set.count; i++) {
+        for (int r = EVENT_OK + 1; r < EVENT_REASON_COUNT; r++) {
+            if (strcmp(set.cases[i].reason, event_reason_name((enum event_reason)r)) == 0) {
+                produce(world, (struct bus_bytes){"k", 1}, BUS_PARTITION_BY_KEY, set.cases[i].data,
+                        set.cases[i].size);
+                expected[r]++;
+                bad++;
+            }
+        }
+    }
+    static char huge[1000000];
+    memset(huge, 'x', sizeof huge);
+    produce(world, (struct bus_bytes){"huge", 4}, BUS_PARTITION_BY_KEY, huge, sizeof huge);
+    expected[EVENT_TOO_LARGE]++;
+    for (int i = 0; i < 200; i++) { /* random bytes: never JSON that starts with a letter */
+        char noise[300];
+        for (size_t b = 0; b < sizeof noise; b++) {
+            noise[b] = (char)random_next(&world->random);
+        }
+        noise[0] = 'x';
+        produce(world, (struct bus_bytes){NULL, 0}, BUS_PARTITION_BY_KEY, noise,
+                1 + random_below(&world->random, 299));
+        expected[EVENT_INVALID_JSON]++;
+    }
+    bad += 201;
+    produce_seconds(world, "garbage-service", 0.005, 5);
+    good += 500;
+    wait_until_all_is_committed(world);
+    (void)topic_read(world->url, TOPIC_METRICS_RAW_DLQ, take_letter, &after);
+    assert_int_equal(after.count - before.count, bad);
+    for (int r = EVENT_OK + 1; r < EVENT_REASON_COUNT; r++) {
+        print_message("%s: %zu\n", event_reason_name((enum event_reason)r),
+                      after.by_reason[r] - before.by_reason[r]);
+        assert_int_equal(after.by_reason[r] - before.by_reason[r], expected[r]);
+    }
+    assert_true(exposition_sum(get(world, "/metrics"), "stream_processor_events_total", "counted", NULL) ==
+                (double)good);
+    assert_true(exposition_sum(get(world, "/metrics"), "stream_processor_events_total", "malformed", NULL) ==
+                (double)bad);
+    record_set_free(&set);
+}
+
+static void a_record_on_a_wrong_partition_or_from_the_future_is_a_dead_letter(void **state)
+{
+    struct world *world = *state;
+    struct letters before = {0};
+    struct letters after = {0};
+    char value[512];
+    (void)topic_read(world->url, TOPIC_METRICS_RAW_DLQ, take_letter, &before);
+    start_processor(world);
+    static const char form[] = "{\"id\":\"w%d\",\"time_unix_ms\":%lld,\"service.name\":\"a\",\"cloud."
+                               "region\":\"b\",\"http.request.method\":"
+                               "\"GET\",\"http.route\":\"/"
+                               "\",\"http.response.status_code\":200,\"http.server.request.duration\":0.1}";
+    long long now_ms = clock_wall_ms(clock_system());
+    int32_t right = bus_partition_for_key("a|b", 3, 12);
+    int size = snprintf(value, sizeof value, form, 1, now_ms);
+    produce(world, (struct bus_bytes){"a|b", 3}, (right + 1) % 12, value, (size_t)size);
+    size = snprintf(value, sizeof value, form, 2, now_ms + 120000);
+    produce(world, (struct bus_bytes){"a|b", 3}, right, value, (size_t)size);
+    size = snprintf(value, sizeof value, form, 3, now_ms);
+    produce(world, (struct bus_bytes){"a|b", 3}, right, value, (size_t)size);
+    wait_for_acks(world);
+    wait_until_all_is_committed(world);
+    (void)topic_read(world->url, TOPIC_METRICS_RAW_DLQ, take_letter, &after);
+    assert_int_equal(after.by_reason[EVENT_WRONG_PARTITION] - before.by_reason[EVENT_WRONG_PARTITION], 1);
+    assert_int_equal(after.by_reason[EVENT_FUTURE_TIME] - before.by_reason[EVENT_FUTURE_TIME], 1);
+    assert_int_equal(after.count - before.count, 2);
+}
+
+static void wrong_settings_are_refused_by_name(void **state)
+{
+    struct world *world = *state;
+    char rules[TEST_PATH_BYTES];
+    path_join(rules, world->directory, "bad.yaml");
+    file_write_text(rules, "rules:\n  - name: X\n    signal: error_rate\n    above: 2\n    severity: info\n");
+    struct buffer output;
+    buffer_init(&output, 0);
+    const char *const check[] = {process_program("stream-processor"), "--check-rules", rules, NULL};
+    assert_int_equal(process_run(check, PATIENCE_MS, &output), 2);
+    const char *const flag[] = {process_program("stream-processor"), "--max-series=0", NULL};
+    assert_int_equal(process_run(flag, PATIENCE_MS, &output), 2);
+    const char *const fine[] = {process_program("stream-processor"), "--check-rules",
+                                OBS_SOURCE_DIR "/config/anomaly-rules.yaml", NULL};
+    assert_int_equal(process_run(fine, PATIENCE_MS, &output), 0);
+    assert_non_null(strstr(buffer_text(&output), "2 rules are fine"));
+    buffer_free(&output);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_burst_of_errors_fires_once_and_resolves_once, begin, end),
+        cmocka_unit_test_setup_teardown(a_kill_in_the_middle_of_an_incident_loses_and_repeats_nothing, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(garbage_becomes_dead_letters_and_stops_nothing, begin, end),
+        cmocka_unit_test_setup_teardown(a_record_on_a_wrong_partition_or_from_the_future_is_a_dead_letter,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(wrong_settings_are_refused_by_name, begin, end),
+    };
+    struct kafka_broker broker;
+    if (argc > 1 && strcmp(argv[1], "kafka") == 0) {
+        int code = kafka_broker_require(&broker);
+        if (code != 0) {
+            return code;
+        }
+        kafka_url = broker.url;
+    }
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    if (kafka_url != NULL) {
+        kafka_broker_stop(&broker, false);
+    }
+    return failed;
+}
