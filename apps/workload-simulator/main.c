@@ -113,21 +113,24 @@ static int simulate(struct simulator *s, struct error *error)
 
 /* --- the frame ---- */
 
-static int say_totals(struct simulator *s)
+/* broken: the run didn't come to its end. */
+static int say_totals(struct simulator *s, bool broken)
 {
     struct publisher_counts events, logs;
     publisher_read_counts(s->publisher, PUBLISHER_EVENTS, &events);
     publisher_read_counts(s->publisher, PUBLISHER_LOGS, &logs);
     bool complete = publisher_is_complete(s->publisher);
     log_write(program_log(s->program), complete ? LOG_INFO : LOG_ERROR,
-              complete ? "done" : "ended with records that aren't acknowledged",
+              !complete ? "ended with records that aren't acknowledged"
+              : broken  ? "ended early"
+                        : "done",
               LOG_FIELDS_(log_integer("events_produced", (int64_t)events.produced),
                           log_integer("events_acknowledged", (int64_t)events.acknowledged),
                           log_integer("events_failed", (int64_t)events.failed),
                           log_integer("logs_produced", (int64_t)logs.produced),
                           log_integer("logs_acknowledged", (int64_t)logs.acknowledged),
                           log_integer("logs_failed", (int64_t)logs.failed)));
-    return complete && !s->simulation.truth_failed ? PROGRAM_DONE : PROGRAM_FAILED;
+    return complete && !broken && !s->simulation.truth_failed ? PROGRAM_DONE : PROGRAM_FAILED;
 }
 
 static int publish_all(struct simulator *s, struct bus *bus, struct error *error)
@@ -138,14 +141,12 @@ static int publish_all(struct simulator *s, struct bus *bus, struct error *error
     progress_init(&s->progress, s->options.progress, program_clock(s->program));
     int result = s->options.replay != NULL ? replay_run(&s->replay, bus, error) : simulate(s, error);
     progress_end(&s->progress);
-    program_set_ready(s->program, false, "stopping");
     if (result != 0) {
         (void)program_fail(s->program, s->options.replay != NULL ? "the replay ended" : "the traffic ended",
                            error);
     }
     publisher_drain(s->publisher);
-    int code = say_totals(s);
-    return result == 0 ? code : PROGRAM_FAILED;
+    return say_totals(s, result != 0);
 }
 
 static int serve_and_publish(struct simulator *s, struct error *error)

@@ -30,6 +30,7 @@ struct publisher {
     struct metric *metrics[PUBLISHER_KINDS][RESULTS];
     unsigned sent_since_poll;
     int64_t ready_checked_ms;
+    bool is_draining; /* no longer ready, whatever the bus says */
     struct log_throttle wait_throttle, failure_throttle;
 };
 
@@ -106,7 +107,7 @@ static void note_failure(struct publisher *publisher, enum publisher_kind kind, 
 static void check_ready(struct publisher *publisher)
 {
     int64_t now = now_ms(publisher);
-    if (now - publisher->ready_checked_ms >= READY_EVERY_MS) {
+    if (!publisher->is_draining && now - publisher->ready_checked_ms >= READY_EVERY_MS) {
         bool connected = bus_is_connected(publisher->bus);
         publisher->ready_checked_ms = now;
         program_set_ready(publisher->program, connected, connected ? "" : "waiting for the bus");
@@ -230,6 +231,8 @@ bool publisher_is_waiting(const struct publisher *publisher)
 void publisher_drain(struct publisher *publisher)
 {
     int64_t since_ms = now_ms(publisher), deadline_ms = INT64_MAX;
+    publisher->is_draining = true;
+    program_set_ready(publisher->program, false, "stopping");
     while (bus_producer_pending(publisher->producer) > 0 && now_ms(publisher) < deadline_ms) {
         publisher_poll(publisher, WAIT_MS);
         say_waiting(publisher, since_ms, "records aren't acknowledged yet");

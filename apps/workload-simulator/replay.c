@@ -74,11 +74,16 @@ static int64_t now_ms(const struct replay *r)
     return clock_steady_ms(program_clock(r->program));
 }
 
+static void count_malformed(struct replay *r, const struct line_reader_line *line)
+{
+    count(r, REPLAY_MALFORMED);
+    r->first_bad_line = r->first_bad_line == 0 ? line->number : r->first_bad_line;
+}
+
 static void note_malformed(struct replay *r, const struct line_reader_line *line, const char *why)
 {
     uint64_t suppressed = 0;
-    count(r, REPLAY_MALFORMED);
-    r->first_bad_line = r->first_bad_line == 0 ? line->number : r->first_bad_line;
+    count_malformed(r, line);
     bool is_early = r->counts[REPLAY_MALFORMED] <= LINES_SAID;
     if (is_early || log_throttle_allows(&r->throttle, now_ms(r), SAY_EVERY_MS, &suppressed)) {
         size_t size = line->size < EXCERPT_BYTES ? line->size : EXCERPT_BYTES;
@@ -206,6 +211,24 @@ static enum step publish(struct replay *r, struct event *event, struct error *er
     return GO_ON;
 }
 
+/* Among other lines it is a bad one like any; where the log begins with it, it may be that all are so: the
+ * first is told, then it is waited for the refusal. */
+static enum step take_without_duration(struct replay *r, const struct line_reader_line *line,
+                                       struct error *error)
+{
+    r->without_duration++;
+    if (!r->has_begun && r->without_duration >= NO_DURATION_LIMIT) {
+        (void)refuse_without_durations(r, error);
+        return FAIL;
+    }
+    if (r->has_begun || r->without_duration == 1) {
+        note_malformed(r, line, error->message);
+    } else {
+        count_malformed(r, line);
+    }
+    return GO_ON;
+}
+
 static enum step take_line(struct replay *r, const struct line_reader_line *line, struct error *error)
 {
     struct event event;
@@ -216,13 +239,7 @@ static enum step take_line(struct replay *r, const struct line_reader_line *line
         count(r, REPLAY_EMPTY);
         return GO_ON;
     case REPLAY_LINE_NO_DURATION:
-        r->without_duration++;
-        if (r->without_duration >= NO_DURATION_LIMIT && !r->has_begun) {
-            (void)refuse_without_durations(r, error);
-            return FAIL;
-        }
-        note_malformed(r, line, error->message);
-        return GO_ON;
+        return take_without_duration(r, line, error);
     default:
         note_malformed(r, line, error->message);
         return GO_ON;

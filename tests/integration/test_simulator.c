@@ -275,6 +275,8 @@ static void sigterm_in_the_middle_keeps_every_acknowledged_event(void **state)
     assert_true(seen.events > 100);
     assert_int_equal(logged_number(stage, "events_acknowledged"), (int64_t)seen.events);
     assert_int_equal(logged_number(stage, "events_produced"), (int64_t)seen.events);
+    /* Once it stops it never says again that it is ready. */
+    assert_int_equal(file_count_lines(stage->log, "\"msg\":\"ready\""), 1);
 }
 
 static void kill_9_loses_no_acknowledged_event(void **state)
@@ -610,6 +612,7 @@ static void a_log_without_request_times_is_refused_with_what_to_add(void **state
     assert_true(log_has(stage, "has no request times"));
     assert_true(log_has(stage, "log_format obs '$remote_addr - $remote_user [$time_local]"));
     assert_true(log_has(stage, "$request_time';"));
+    assert_int_equal(file_count_lines(stage->log, "a line can't be read"), 1);
 }
 
 static void a_file_in_which_nothing_can_be_read_is_an_error(void **state)
