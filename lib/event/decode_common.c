@@ -79,29 +79,27 @@ static inline const char *skip_plain(const char *at, const char *end)
     return at;
 }
 
-/* memcmp for the few bytes of a name, without the call. size >= 4. */
-static inline bool is_same(const char *a, const char *b, size_t size)
+static inline uint64_t difference(const char *a, const char *b)
 {
     uint64_t x;
     uint64_t y;
-    if (size < sizeof x) {
-        uint32_t u[4];
-        memcpy(&u[0], a, 4);
-        memcpy(&u[1], b, 4);
-        memcpy(&u[2], a + size - 4, 4);
-        memcpy(&u[3], b + size - 4, 4);
-        return u[0] == u[1] && u[2] == u[3];
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    return x ^ y;
+}
+
+/* memcmp for names of 5 to 32 bytes: no call, no loop; begin and end are compared, overlapping in the middle.
+ */
+static inline bool is_same(const char *a, const char *b, size_t size)
+{
+    if (size >= 16) {
+        return (difference(a, b) | difference(a + 8, b + 8) | difference(a + size - 16, b + size - 16) |
+                difference(a + size - 8, b + size - 8)) == 0;
     }
-    for (size_t i = 0; i + sizeof x < size; i += sizeof x) {
-        memcpy(&x, a + i, sizeof x);
-        memcpy(&y, b + i, sizeof y);
-        if (x != y) {
-            return false;
-        }
+    if (size >= 8) {
+        return (difference(a, b) | difference(a + size - 8, b + size - 8)) == 0;
     }
-    memcpy(&x, a + size - sizeof x, sizeof x); /* the rest, overlapping what was compared */
-    memcpy(&y, b + size - sizeof y, sizeof y);
-    return x == y;
+    return memcmp(a, b, 4) == 0 && memcmp(a + size - 4, b + size - 4, 4) == 0;
 }
 
 /* At the first character of a text: past its closing quote, or NULL. */
@@ -163,9 +161,10 @@ static const char *read_name(const char *at, const char *end, const struct field
 {
     for (uint32_t i = guess; i < list->count && i < guess + GUESSES; i++) {
         const struct field_name *name = &list->names[i];
-        if ((size_t)(end - at) > name->size + 3 && is_same(at, name->spelled, name->size + 3)) {
+        size_t size = name->size + 3;
+        if ((size_t)(end - at) > size && at[size - 1] == ':' && is_same(at, name->spelled, size)) {
             *field = (int)i;
-            return at + name->size + 3;
+            return at + size;
         }
     }
     if (at == end || *at != '"') {

@@ -4,19 +4,25 @@
 
 #include <string.h>
 
-static const char *const method_names[EVENT_METHOD_COUNT] = {
-    "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY", "_OTHER",
+#define NAME(text)                                                                                           \
+    {                                                                                                        \
+        text, sizeof(text) - 1                                                                               \
+    }
+
+static const struct event_text method_names[EVENT_METHOD_COUNT] = {
+    NAME("GET"),     NAME("HEAD"),  NAME("POST"),  NAME("PUT"),   NAME("DELETE"), NAME("CONNECT"),
+    NAME("OPTIONS"), NAME("TRACE"), NAME("PATCH"), NAME("QUERY"), NAME("_OTHER"),
 };
 
 const char *event_method_name(enum event_method method)
 {
-    return (unsigned)method < EVENT_METHOD_COUNT ? method_names[method] : "_OTHER";
+    return (unsigned)method < EVENT_METHOD_COUNT ? method_names[method].data : "_OTHER";
 }
 
 bool event_method_from_name(const char *name, size_t size, enum event_method *method)
 {
     for (int i = 0; i < EVENT_METHOD_COUNT; i++) {
-        if (strlen(method_names[i]) == size && memcmp(method_names[i], name, size) == 0) {
+        if (method_names[i].size == size && memcmp(method_names[i].data, name, size) == 0) {
             *method = (enum event_method)i;
             return true;
         }
