@@ -83,7 +83,7 @@ int counter_snapshot_take(struct series_counters *counters, int64_t now_ms, stru
         partitions++;
     }
     snapshot->rows = malloc((counters->label_sets + 1) * sizeof *snapshot->rows);
-    snapshot->held = malloc((partitions + 1) * sizeof(struct counter_partition *));
+    snapshot->held = calloc(partitions + 1, sizeof(struct counter_partition *));
     bool good = snapshot->rows != NULL && snapshot->held != NULL;
     for (struct counter_partition *p = counters->partitions; good && p != NULL; p = p->next) {
         add_partition(counters, snapshot, p, now_ms);
@@ -103,7 +103,7 @@ int counter_snapshot_take(struct series_counters *counters, int64_t now_ms, stru
 void counter_snapshot_release(struct series_counters *counters, struct counter_snapshot *snapshot)
 {
     (void)pthread_mutex_lock(&counters->lock);
-    for (size_t i = 0; i < snapshot->held_count; i++) {
+    for (size_t i = 0; snapshot->held != NULL && i < snapshot->held_count; i++) {
         counter_partition_drop(snapshot->held[i]);
     }
     (void)pthread_mutex_unlock(&counters->lock);

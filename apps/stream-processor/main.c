@@ -17,6 +17,7 @@
 #define GROUP "stream-processor"
 
 struct values {
+    char host[128]; /* the member's name unless another is given */
     const char *rules, *check_rules, *member_id, *runbook_base;
     int64_t lateness_ms, idle_after_ms, commit_interval_ms, max_series;
     int ticks;
@@ -120,7 +121,6 @@ static int run(struct program *program, struct values *values)
 {
     struct error error;
     error_clear(&error);
-    char host[128] = "stream-processor";
     struct rule_set *rules = NULL;
     if (rule_set_load(&rules, values->rules, &error) != 0) {
         (void)program_fail(program, "the rules cannot be used (--rules)", &error);
@@ -133,8 +133,10 @@ static int run(struct program *program, struct values *values)
         return PROGRAM_USAGE;
     }
     if (values->member_id == NULL) {
-        (void)gethostname(host, sizeof host - 1);
-        values->member_id = host;
+        if (gethostname(values->host, sizeof values->host - 1) != 0) {
+            (void)snprintf(values->host, sizeof values->host, "%s", GROUP);
+        }
+        values->member_id = values->host;
     }
     struct detection_settings settings = {
         .rules = rules,

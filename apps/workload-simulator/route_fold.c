@@ -121,8 +121,10 @@ static void find_path(const char **target, size_t *size)
 
 static size_t answer(char out[EVENT_ROUTE_BYTES], const char *text)
 {
-    size_t size = strlen(text);
-    memcpy(out, text, size);
+    size_t size = 0;
+    for (; text[size] != '\0'; size++) {
+        out[size] = text[size];
+    }
     return size;
 }
 

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <openssl/evp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define CONNECT_PREFIX  "__connect.errors."
@@ -53,8 +54,8 @@ static int64_t attempts_before(const struct bus_record *original)
         char digits[12] = "";
         if (strcmp(header->name, "dlq.attempts") == 0 && header->value.size_bytes < sizeof digits) {
             memcpy(digits, header->value.data, header->value.size_bytes);
-            int64_t attempts = 0;
-            return sscanf(digits, "%" SCNd64, &attempts) == 1 && attempts > 0 ? attempts : 0;
+            int64_t attempts = strtoll(digits, NULL, 10); /* nonsense is 0 */
+            return attempts > 0 ? attempts : 0;
         }
     }
     return 0;

@@ -321,8 +321,11 @@ static uint16_t port_of(int fd)
     if (getsockname(fd, (struct sockaddr *)&bound, &size) != 0) {
         return 0;
     }
-    return ntohs(bound.ss_family == AF_INET ? ((struct sockaddr_in *)&bound)->sin_port
-                                            : ((struct sockaddr_in6 *)&bound)->sin6_port);
+    in_port_t port = 0; /* at the same place in both families; copied, for the storage has another type */
+    _Static_assert(offsetof(struct sockaddr_in, sin_port) == offsetof(struct sockaddr_in6, sin6_port),
+                   "see above");
+    memcpy(&port, (const char *)&bound + offsetof(struct sockaddr_in, sin_port), sizeof port);
+    return ntohs(port);
 }
 
 /* The listening socket, or -1. */

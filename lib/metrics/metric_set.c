@@ -139,7 +139,7 @@ static struct metric *make_series(struct metric_family *family, const char *cons
     struct metric *metric = need(calloc(1, sizeof *metric));
     metric->family = family;
     metric->label_values = need(calloc(family->label_count + 1, sizeof *metric->label_values));
-    for (size_t i = 0; i < family->label_count; i++) {
+    for (size_t i = 0; label_values != NULL && i < family->label_count; i++) {
         metric->label_values[i] = need(strdup(label_values[i]));
     }
     if (family->type == METRIC_HISTOGRAM) {
@@ -152,7 +152,8 @@ static struct metric *make_series(struct metric_family *family, const char *cons
 
 struct metric *metric_series(struct metric_family *family, const char *const *label_values)
 {
-    for (size_t i = 0; i < family->label_count; i++) {
+    require(label_values != NULL || family->label_count == 0);
+    for (size_t i = 0; label_values != NULL && i < family->label_count; i++) {
         require(label_values[i] != NULL);
     }
     (void)pthread_mutex_lock(&family->set->lock);

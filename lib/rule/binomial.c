@@ -18,7 +18,8 @@ bool binomial_tail_is_at_most(uint64_t n, uint64_t bad, double p, double limit)
     double term = exp(log_factorial(trials) - log_factorial(k) - log_factorial(trials - k) + k * log(p) +
                       (trials - k) * log1p(-p));
     double sum = 0;
-    for (; k <= trials; k += 1.0) {
+    for (uint64_t at = bad; at <= n; at++) {
+        k = (double)at;
         sum += term;
         if (sum > limit) {
             return false;

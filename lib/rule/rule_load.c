@@ -214,7 +214,10 @@ static int read_evidence(struct loader *l, const struct yaml_node *mapping, stru
                            "'confidence' must be from 0.5 to below 1, or off, not %s", confidence->text);
     }
     const struct yaml_node *odds = yaml_get(mapping, "clear_odds");
-    if (odds != NULL && yaml_read_real(l->tree, odds, "clear_odds", &rule->clear_odds, l->error) != 0) {
+    if (odds == NULL) {
+        return 0;
+    }
+    if (yaml_read_real(l->tree, odds, "clear_odds", &rule->clear_odds, l->error) != 0) {
         return -1;
     }
     if (rule->clear_odds <= 1 || rule->clear_odds > 1e9) {

@@ -55,7 +55,8 @@ int group_worker_put(struct group_worker *worker, const struct bus_record *outpu
 {
     int64_t deadline_ms = now_ms(worker) + PUT_PATIENCE_MS;
     int result = bus_put(worker->member, output, error);
-    while (result == BUS_FULL && now_ms(worker) < deadline_ms && !program_sleep(worker->spec->program, RETRY_MS)) {
+    while (result == BUS_FULL && now_ms(worker) < deadline_ms &&
+           !program_sleep(worker->spec->program, RETRY_MS)) {
         result = bus_put(worker->member, output, error);
     }
     worker->dirty = true;

@@ -42,7 +42,8 @@ int kafka_broker_start_again(struct kafka_broker *broker)
 
 void kafka_broker_stop(struct kafka_broker *broker, bool keep)
 {
-    (void)run_script(broker, "kafka-down", keep ? "--keep" : NULL); /* removes the directory, unless it keeps */
+    (void)run_script(broker, "kafka-down",
+                     keep ? "--keep" : NULL); /* removes the directory, unless it keeps */
 }
 
 int kafka_broker_require(struct kafka_broker *broker)

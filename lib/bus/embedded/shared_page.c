@@ -97,7 +97,7 @@ int shared_page_open(struct shared_page **out, const char *directory, bool first
     }
     int result = map_page(out, fd, first, error);
     (void)close(fd);
-    if (result == BUS_OK) {
+    if (result == BUS_OK && *out != NULL) {
         result = prepare_page(*out, first, error);
     }
     if (result != BUS_OK) {
