@@ -9,11 +9,18 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
+
+/* make and timeout(1) pass a signal on that the process group gets anyway: the same one again within this
+ * time is no impatience. */
+#define SAME_SIGNAL_MS 300
 
 static atomic_bool stopping;
 static atomic_int stop_fd = -1;
 static atomic_int signal_count;
+static atomic_int first_signal;
+static _Atomic int64_t first_signal_ms;
 static _Atomic(struct bus_member *) sleeping_member;
 static atomic_int wakers; /* inside stop_signal_set, perhaps holding the member */
 
@@ -33,11 +40,21 @@ void stop_signal_set(void)
     (void)atomic_fetch_sub(&wakers, 1);
 }
 
+static int64_t steady_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* async-signal-safe */
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 static void on_signal(int number)
 {
-    (void)number;
     int saved = errno;
-    if (atomic_fetch_add(&signal_count, 1) > 0) {
+    if (atomic_fetch_add(&signal_count, 1) == 0) {
+        atomic_store(&first_signal, number);
+        atomic_store(&first_signal_ms, steady_ms());
+    } else if (number != atomic_load(&first_signal) ||
+               steady_ms() - atomic_load(&first_signal_ms) >= SAME_SIGNAL_MS) {
         _exit(1);
     }
     stop_signal_set();

@@ -1,7 +1,8 @@
 /* lib/program/stop_signal: SIGTERM and SIGINT as a flag that a loop can look at and a sleeper wakes from.
  *
  * Signals belong to the process, so this is the one piece of global state. A second signal ends the process
- * at once (exit 1). The flag is an eventfd that is never read: once set, every wait returns. */
+ * at once (exit 1); the same one again within 0.3 s is no second one (make, timeout and the terminal's group
+ * deliver one twice). The flag is an eventfd that is never read: once set, every wait returns. */
 #ifndef OBS_PROGRAM_STOP_SIGNAL_H
 #define OBS_PROGRAM_STOP_SIGNAL_H
 

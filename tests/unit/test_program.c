@@ -285,6 +285,18 @@ static void a_second_signal_exits_at_once(void **state)
     assert_in_range(now_ms() - begun, 0, 5000);
 }
 
+static void the_same_signal_twice_in_a_row_is_one(void **state)
+{
+    (void)state;
+    struct child child;
+    const char *const arguments[] = {"--listen=127.0.0.1:0", "--log-format=json", NULL};
+    start_child(&child, serve_until_stopped, arguments);
+    (void)port_of(&child);
+    assert_int_equal(kill(child.pid, SIGTERM), 0);
+    (void)kill(child.pid, SIGTERM);
+    assert_int_equal(end_child(&child), PROGRAM_DONE);
+}
+
 static void the_first_signal_to_a_program_that_is_stopping_by_itself_is_not_the_second(void **state)
 {
     (void)state;
@@ -362,6 +374,7 @@ int main(void)
         cmocka_unit_test(wrong_usage_is_refused_with_exit_2),
         cmocka_unit_test(a_signal_stops_a_sleeping_program_at_once_and_cleanly),
         cmocka_unit_test(a_second_signal_exits_at_once),
+        cmocka_unit_test(the_same_signal_twice_in_a_row_is_one),
         cmocka_unit_test(the_first_signal_to_a_program_that_is_stopping_by_itself_is_not_the_second),
         cmocka_unit_test(health_readiness_and_metrics_are_served),
         cmocka_unit_test(a_taken_port_is_exit_1_and_names_port_and_setting),
