@@ -14,6 +14,12 @@ export CMAKE_BUILD_PARALLEL_LEVEL := $(JOBS)
 configure = cmake --preset $(1) -DOBS_WERROR=$(WERROR) $(2) > /dev/null
 TEST_JOBS ?= $(JOBS)
 
+##@ Run
+.PHONY: local
+local: build-native ## the whole platform on this machine: sets up what is missing, starts it, Ctrl-C stops it all (BUS_URL=kafka://… for a broker)
+	@scripts/install-packages run
+	@build/bin/local-stack --stop-with-parent --bus-url '$(BUS_URL)' $(ARGS)
+
 ##@ Build and test
 .PHONY: install
 install: ## all packages needed to build, run and test; safe to repeat; nothing is started or left enabled
