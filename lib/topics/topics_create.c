@@ -22,10 +22,11 @@ enum topics_result topics_create(struct program *program, struct bus *bus, const
     }
     struct log_throttle throttle = {0};
     int64_t retry_ms = FIRST_RETRY_MS;
+    program_set_ready(program, false,
+                      "waiting for the bus"); /* the first answer may take as long as it likes */
     int result = bus_create_topics(bus, wanted, count, error);
     while (result == BUS_AWAY || result == BUS_FULL) {
         uint64_t suppressed = 0;
-        program_set_ready(program, false, "waiting for the bus");
         if (log_throttle_allows(&throttle, clock_steady_ms(program_clock(program)), SAY_EVERY_MS,
                                 &suppressed)) {
             log_warn_with(program_log(program), "the bus is away, trying again",
