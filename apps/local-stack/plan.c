@@ -63,6 +63,7 @@ static void add_bridge(struct part *part, const struct options *options)
     add_own_program(part, options);
     add(part, "--max-series=%lld", (long long)options->max_series);
     add(part, "--zero-first=%lldms", (long long)options->scrape_ms);
+    add(part, "--lag-interval=2s"); /* the status line reads it as often */
 }
 
 static void add_prometheus(struct part *part, const struct options *options)

@@ -18,7 +18,7 @@
 #define PAGE_LIMIT_BYTES  8388608
 #define WINDOW_SECONDS    10
 #define RATE_SAMPLES      6    /* the rate is over the last five seconds */
-#define LAG_INTERVAL_MS   5000 /* the bridge's own */
+#define LAG_INTERVAL_MS   2000 /* as --lag-interval in plan.c */
 /* A page of thousands of series isn't asked for each second: a second for each of so many bytes. */
 #define BYTES_PER_SECOND  262144
 

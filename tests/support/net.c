@@ -72,6 +72,29 @@ uint16_t net_free_ports(unsigned count)
     return 0;
 }
 
+int net_free_port_offset(const uint16_t *ports, unsigned count)
+{
+    struct random random;
+    random_init(&random, random_seed_from_system());
+    for (int attempt = 0; attempt < 1000; attempt++) {
+        const int offset = 12000 + (int)random_below(&random, 10000);
+        int held[16];
+        unsigned got = 0;
+        assert_true(count <= 16);
+        while (got < count && (held[got] = reserve((uint16_t)(ports[got] + offset))) >= 0) {
+            got++;
+        }
+        if (got == count) {
+            return offset;
+        }
+        while (got > 0) {
+            close(held[--got]);
+        }
+    }
+    fail_msg("no free ports with one offset");
+    return 0;
+}
+
 uint16_t net_free_port(void)
 {
     return net_free_ports(1);

@@ -13,6 +13,8 @@ struct buffer;
 uint16_t net_free_port(void);
 /* The first of count consecutive such ports. */
 uint16_t net_free_ports(unsigned count);
+/* An offset that gives such a port when added to any of the count given ones. */
+int net_free_port_offset(const uint16_t *ports, unsigned count);
 bool net_port_is_taken(uint16_t port);
 
 /* The status, body appended to out (NULL: thrown away); -1: no answer within 5 s. */

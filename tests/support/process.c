@@ -5,6 +5,8 @@
 #include "cmocka_all.h"
 #include "support/files.h"
 
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -244,6 +246,33 @@ int process_run(const char *const *argv, int timeout_ms, struct buffer *output)
     process_free(process);
     temp_directory_remove(directory);
     return code;
+}
+
+static bool mentions(const char *pid, const char *text)
+{
+    char path[64], line[8192];
+    snprintf(path, sizeof path, "/proc/%.32s/cmdline", pid);
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        return false;
+    }
+    const size_t size = fread(line, 1, sizeof line, file);
+    fclose(file);
+    return memmem(line, size, text, strlen(text)) != NULL;
+}
+
+size_t process_count_mentioning(const char *text)
+{
+    size_t count = 0;
+    DIR *processes = opendir("/proc");
+    assert_non_null(processes);
+    for (struct dirent *entry = readdir(processes); entry != NULL; entry = readdir(processes)) {
+        if (isdigit((unsigned char)entry->d_name[0]) && atoi(entry->d_name) != getpid()) {
+            count += mentions(entry->d_name, text);
+        }
+    }
+    closedir(processes);
+    return count;
 }
 
 bool process_wait_until(bool (*holds)(void *context), void *context, int timeout_ms)

@@ -46,6 +46,9 @@ void process_free(struct process *process);
 /* Runs a command to its end; output gets stdout (NULL: thrown away). The exit code as above. */
 int process_run(const char *const *argv, int timeout_ms, struct buffer *output);
 
+/* How many processes have text in their command line (this one doesn't count). */
+size_t process_count_mentioning(const char *text);
+
 /* Polls every 20 ms. False: still not so after timeout_ms. */
 bool process_wait_until(bool (*holds)(void *context), void *context, int timeout_ms);
 void process_sleep_ms(int ms);

@@ -1,0 +1,125 @@
+#include "support/prometheus.h"
+
+#include "buffer/buffer.h"
+#include "cmocka_all.h"
+#include "support/net.h"
+#include "json/json_read.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* {"status":"success","data":{"result":[{"metric":{"name":"value"},"value":[time,"1.5"]}]}}
+ *  depth 1              2          3     4         5                4      5            */
+struct reading {
+    void (*take)(void *context, const struct prometheus_sample *sample);
+    void *context;
+    struct prometheus_sample sample;
+    char key[4][32]; /* of depth 1 … 4 */
+    bool success;
+    size_t count;
+};
+
+static void copy(char *out, size_t out_bytes, const char *text, size_t size)
+{
+    snprintf(out, out_bytes, "%.*s", (int)size, text);
+}
+
+static bool take_token(void *context, enum json_token token, uint32_t depth, const char *text, size_t size)
+{
+    struct reading *reading = context;
+    struct prometheus_sample *sample = &reading->sample;
+    const bool in_metric = depth == 5 && strcmp(reading->key[3], "metric") == 0;
+    const bool in_value = depth == 5 && strcmp(reading->key[3], "value") == 0;
+    if (token == JSON_TOKEN_KEY && in_metric) {
+        assert_true(sample->label_count < PROMETHEUS_LABELS);
+        copy(sample->names[sample->label_count], sizeof sample->names[0], text, size);
+    } else if (token == JSON_TOKEN_KEY && depth >= 1 && depth <= 4) {
+        copy(reading->key[depth - 1], sizeof reading->key[0], text, size);
+    } else if (token == JSON_TOKEN_STRING && in_metric) {
+        copy(sample->values[sample->label_count++], sizeof sample->values[0], text, size);
+    } else if (token == JSON_TOKEN_STRING && in_value) {
+        char number[64];
+        copy(number, sizeof number, text, size);
+        sample->value = strtod(number, NULL);
+    } else if (token == JSON_TOKEN_STRING && depth == 1 && strcmp(reading->key[0], "status") == 0) {
+        reading->success = size == 7 && memcmp(text, "success", 7) == 0;
+    } else if (token == JSON_TOKEN_OBJECT_BEGIN && depth == 3) {
+        memset(sample, 0, sizeof *sample);
+    } else if (token == JSON_TOKEN_OBJECT_END && depth == 3) {
+        reading->count++;
+        if (reading->take != NULL) {
+            reading->take(reading->context, sample);
+        }
+    }
+    return true;
+}
+
+static void append_encoded(struct buffer *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (isalnum((unsigned char)*text)) {
+            buffer_append_char(out, *text);
+        } else {
+            buffer_append_format(out, "%%%02X", (unsigned)(unsigned char)*text);
+        }
+    }
+}
+
+size_t prometheus_query(const char *base, const char *query,
+                        void (*take)(void *context, const struct prometheus_sample *sample), void *context)
+{
+    struct buffer url, page;
+    struct error error;
+    struct json_reader *reader = NULL;
+    struct reading *reading = calloc(1, sizeof *reading);
+    assert_non_null(reading);
+    reading->take = take;
+    reading->context = context;
+    buffer_init(&url, 0);
+    buffer_init(&page, 0);
+    buffer_append_format(&url, "%s/api/v1/query?query=", base);
+    append_encoded(&url, query);
+    const int status = net_get(buffer_text(&url), &page);
+    if (status != 200) {
+        fail_msg("%s: %d %s", buffer_text(&url), status, buffer_text(&page));
+    }
+    assert_int_equal(json_reader_create(&reader, page.size, &error), 0);
+    if (json_read(reader, page.data, page.size, take_token, reading, &error) != JSON_OK ||
+        !reading->success) {
+        fail_msg("%s: not a successful answer: %s", query, buffer_text(&page));
+    }
+    const size_t count = reading->count;
+    json_reader_destroy(reader);
+    buffer_free(&page);
+    buffer_free(&url);
+    free(reading);
+    return count;
+}
+
+const char *prometheus_label(const struct prometheus_sample *sample, const char *name)
+{
+    for (size_t i = 0; i < sample->label_count; i++) {
+        if (strcmp(sample->names[i], name) == 0) {
+            return sample->values[i];
+        }
+    }
+    return "";
+}
+
+static void take_value(void *context, const struct prometheus_sample *sample)
+{
+    *(double *)context = sample->value;
+}
+
+double prometheus_value(const char *base, const char *query)
+{
+    double value = NAN;
+    if (prometheus_query(base, query, take_value, &value) > 1) {
+        fail_msg("%s: more than one sample", query);
+    }
+    return value;
+}

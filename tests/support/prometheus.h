@@ -1,0 +1,25 @@
+/* tests/support/prometheus: instant queries to a Prometheus, for tests. Functions fail the running test
+ * themselves when there is no valid answer. */
+#ifndef OBS_TESTS_SUPPORT_PROMETHEUS_H
+#define OBS_TESTS_SUPPORT_PROMETHEUS_H
+
+#include <stddef.h>
+
+#define PROMETHEUS_LABELS 16
+
+struct prometheus_sample {
+    size_t label_count;
+    char names[PROMETHEUS_LABELS][64], values[PROMETHEUS_LABELS][160];
+    double value;
+};
+
+/* base: "http://127.0.0.1:9090". take is called for each sample of the result; the sample is borrowed. The
+ * number of samples. */
+size_t prometheus_query(const char *base, const char *query,
+                        void (*take)(void *context, const struct prometheus_sample *sample), void *context);
+/* "" when the sample has no such label. */
+const char *prometheus_label(const struct prometheus_sample *sample, const char *name);
+/* The one sample of a result; NaN when it is empty. */
+double prometheus_value(const char *base, const char *query);
+
+#endif
