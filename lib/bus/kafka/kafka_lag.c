@@ -10,6 +10,8 @@
 #include <string.h>
 
 #define SAMPLE_MS 1500 /* for all records whose age is read */
+#define STABLE_MS 500
+#define PAUSE_MS  20
 
 /* When this process first saw the group at this offset. */
 static int64_t note_commit(struct kafka_bus *bus, const struct bus_lag *row)
@@ -45,40 +47,53 @@ static int64_t note_commit(struct kafka_bus *bus, const struct bus_lag *row)
 
 /* --- committed offsets ---- */
 
+/* *unstable: a transaction that moves one of the offsets has committed but isn't written everywhere, or is
+ * still open. */
 static int read_committed(struct kafka_bus *bus, rd_kafka_event_t *event,
-                          rd_kafka_topic_partition_list_t *offsets, struct error *error)
+                          rd_kafka_topic_partition_list_t *offsets, bool *unstable, struct error *error)
 {
-    if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return kafka_result(bus, rd_kafka_event_error(event), "asking for committed offsets", error);
-    }
+    rd_kafka_resp_err_t code = rd_kafka_event_error(event);
     size_t count = 0;
-    const rd_kafka_group_result_t **groups = rd_kafka_ListConsumerGroupOffsets_result_groups(
-        rd_kafka_event_ListConsumerGroupOffsets_result(event), &count);
+    const rd_kafka_group_result_t **groups =
+        code == RD_KAFKA_RESP_ERR_NO_ERROR
+            ? rd_kafka_ListConsumerGroupOffsets_result_groups(
+                  rd_kafka_event_ListConsumerGroupOffsets_result(event), &count)
+            : NULL;
+    if (count == 1 && rd_kafka_group_result_error(groups[0]) != NULL) {
+        code = rd_kafka_error_code(rd_kafka_group_result_error(groups[0]));
+    }
     const rd_kafka_topic_partition_list_t *answer =
-        count == 1 ? rd_kafka_group_result_partitions(groups[0]) : NULL;
+        count == 1 && code == RD_KAFKA_RESP_ERR_NO_ERROR ? rd_kafka_group_result_partitions(groups[0]) : NULL;
+    *unstable = code == RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT;
     for (int i = 0; answer != NULL && i < answer->cnt; i++) {
+        const rd_kafka_topic_partition_t *item = &answer->elems[i];
         rd_kafka_topic_partition_t *asked =
-            rd_kafka_topic_partition_list_find(offsets, answer->elems[i].topic, answer->elems[i].partition);
+            rd_kafka_topic_partition_list_find(offsets, item->topic, item->partition);
+        *unstable |= item->err == RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT;
         if (asked != NULL) {
-            asked->offset = answer->elems[i].offset;
+            asked->offset = item->offset;
         }
     }
-    return BUS_OK;
+    return *unstable ? BUS_OK : kafka_result(bus, code, "asking for committed offsets", error);
 }
 
-static int ask_committed(struct kafka_bus *bus, const char *group, rd_kafka_topic_partition_list_t *offsets,
-                         struct error *error)
+static int ask_once(struct kafka_bus *bus, const char *group, rd_kafka_topic_partition_list_t *offsets,
+                    bool stable, bool *unstable, struct error *error)
 {
     char reason[128];
     rd_kafka_queue_t *queue = rd_kafka_queue_new(bus->asker);
     rd_kafka_AdminOptions_t *options =
         rd_kafka_AdminOptions_new(bus->asker, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
     (void)rd_kafka_AdminOptions_set_request_timeout(options, KAFKA_ASK_MS, reason, sizeof reason);
+    rd_kafka_error_t *failure = rd_kafka_AdminOptions_set_require_stable_offsets(options, stable);
+    if (failure != NULL) { /* then as it comes */
+        rd_kafka_error_destroy(failure);
+    }
     rd_kafka_ListConsumerGroupOffsets_t *request = rd_kafka_ListConsumerGroupOffsets_new(group, offsets);
     rd_kafka_ListConsumerGroupOffsets(bus->asker, &request, 1, options, queue);
     rd_kafka_event_t *event = rd_kafka_queue_poll(queue, KAFKA_ASK_MS + 1000);
     int result = event == NULL ? error_set(error, BUS_AWAY, "asking for committed offsets: no answer")
-                               : read_committed(bus, event, offsets, error);
+                               : read_committed(bus, event, offsets, unstable, error);
     if (event != NULL) {
         rd_kafka_event_destroy(event);
     }
@@ -86,6 +101,24 @@ static int ask_committed(struct kafka_bus *bus, const char *group, rd_kafka_topi
     rd_kafka_AdminOptions_destroy(options);
     rd_kafka_queue_destroy(queue);
     return result;
+}
+
+/* A commit that was answered is in the group's offsets only when its marker has been written there, some
+ * milliseconds later: without asking for stable offsets a lag would be seen that isn't there. A transaction
+ * that stays open (its owner is dead) isn't waited for longer than STABLE_MS. */
+static int ask_committed(struct kafka_bus *bus, const char *group, rd_kafka_topic_partition_list_t *offsets,
+                         struct error *error)
+{
+    bool unstable = true;
+    int result = BUS_OK;
+    for (int waited_ms = 0; result == BUS_OK && unstable && waited_ms <= STABLE_MS; waited_ms += PAUSE_MS) {
+        if (waited_ms > 0) {
+            struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
+            (void)nanosleep(&pause, NULL);
+        }
+        result = ask_once(bus, group, offsets, true, &unstable, error);
+    }
+    return result == BUS_OK && unstable ? ask_once(bus, group, offsets, false, &unstable, error) : result;
 }
 
 /* --- ages ---- */
@@ -133,6 +166,8 @@ static void read_ages(struct kafka_bus *bus, struct bus_lag *rows, size_t count)
                                            "earliest",
                                            "queued.min.messages",
                                            "1",
+                                           "fetch.message.max.bytes", /* one batch a partition is enough */
+                                           "1024",
                                            NULL};
     rd_kafka_topic_partition_list_t *places = rd_kafka_topic_partition_list_new((int)count);
     rd_kafka_t *reader = NULL;
