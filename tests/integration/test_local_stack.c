@@ -92,7 +92,7 @@ static void prometheus_scrapes_every_job_and_has_loaded_the_rules(void **state)
     stack_start(stack, (const char *const[]){"--scrape-interval=500ms", NULL});
     stack_wait_until_up(stack, START_TIMEOUT_MS);
     const char *prometheus = stack_url(stack, STACK_PROMETHEUS, "");
-    for (int i = 0; i < 100 && prometheus_value(prometheus, "sum(up)") < 5; i++) {
+    for (int i = 0; i < 100 && !(prometheus_value(prometheus, "sum(up)") >= 5); i++) {
         process_sleep_ms(100);
     }
     assert_true(prometheus_value(prometheus, "sum(up)") == 5);
@@ -246,10 +246,10 @@ static void a_program_that_dies_is_reported_and_started_again(void **state)
     char pattern[TEST_PATH_BYTES];
     stack_start(stack, NULL);
     stack_wait_until_up(stack, START_TIMEOUT_MS);
-    snprintf(pattern, sizeof pattern, "metrics-bridge --listen=127.0.0.1:%d",
-             STACK_BRIDGE + stack->port_offset);
-    assert_int_equal(
-        process_run((const char *const[]){"pkill", "-KILL", "-f", "--", pattern, NULL}, 5000, NULL), 0);
+    snprintf(pattern, sizeof pattern, "--listen=127.0.0.1:%d", STACK_BRIDGE + stack->port_offset);
+    const pid_t bridge = process_find(pattern);
+    assert_true(bridge > 0);
+    assert_return_code(kill(bridge, SIGKILL), errno);
     wait_for_line(stack->output, "metrics-bridge ended: killed by signal 9", 5000);
     wait_for_line(stack->output, "metrics-bridge is started again in 1 s", 5000);
     wait_for_line(stack->output, "metrics-bridge is back.", 15000);

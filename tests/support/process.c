@@ -261,18 +261,33 @@ static bool mentions(const char *pid, const char *text)
     return memmem(line, size, text, strlen(text)) != NULL;
 }
 
-size_t process_count_mentioning(const char *text)
+static size_t find_mentioning(const char *text, pid_t *last)
 {
     size_t count = 0;
     DIR *processes = opendir("/proc");
     assert_non_null(processes);
     for (struct dirent *entry = readdir(processes); entry != NULL; entry = readdir(processes)) {
-        if (isdigit((unsigned char)entry->d_name[0]) && atoi(entry->d_name) != getpid()) {
-            count += mentions(entry->d_name, text);
+        const pid_t pid = isdigit((unsigned char)entry->d_name[0]) ? (pid_t)atoi(entry->d_name) : 0;
+        if (pid > 0 && pid != getpid() && mentions(entry->d_name, text)) {
+            *last = pid;
+            count++;
         }
     }
     closedir(processes);
     return count;
+}
+
+size_t process_count_mentioning(const char *text)
+{
+    pid_t last = 0;
+    return find_mentioning(text, &last);
+}
+
+pid_t process_find(const char *text)
+{
+    pid_t last = 0;
+    (void)find_mentioning(text, &last);
+    return last;
 }
 
 bool process_wait_until(bool (*holds)(void *context), void *context, int timeout_ms)

@@ -48,6 +48,8 @@ int process_run(const char *const *argv, int timeout_ms, struct buffer *output);
 
 /* How many processes have text in their command line (this one doesn't count). */
 size_t process_count_mentioning(const char *text);
+/* One of them; 0: none. */
+pid_t process_find(const char *text);
 
 /* Polls every 20 ms. False: still not so after timeout_ms. */
 bool process_wait_until(bool (*holds)(void *context), void *context, int timeout_ms);
