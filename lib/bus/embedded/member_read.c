@@ -27,7 +27,7 @@ static bool reserve_arena(struct embedded_member *member, size_t size)
 struct copied {
     const struct topic *topic;
     int32_t partition;
-    int64_t from, committed, base_offset, appended_ms;
+    int64_t committed, base_offset, appended_ms;
     size_t at, bytes;
     uint32_t count;
 };
@@ -39,25 +39,53 @@ struct turn_copies {
     size_t count, records;
 };
 
+static int damaged(const struct topic *topic, int32_t partition, int64_t offset, struct error *error)
+{
+    return error_set(error, BUS_FATAL, "topic %s partition %d: the record at offset %lld is damaged",
+                     topic->name, partition, (long long)offset);
+}
+
+/* Of the batch the records from an offset on, as many as the turn has room for; *next: the offset after them.
+ * A batch may be far larger than a turn. */
 static int copy_batch(struct embedded_member *member, const struct batch *batch, const struct topic *topic,
                       int32_t partition, int64_t from, int64_t committed, struct turn_copies *copies,
-                      struct error *error)
+                      int64_t *next, struct error *error)
 {
-    if (!reserve_arena(member, batch->records_bytes)) {
-        return error_set(error, BUS_FATAL, "no memory for %zu bytes of records", batch->records_bytes);
+    const int64_t end = batch->base_offset + batch->record_count;
+    const int64_t first = from > batch->base_offset ? from : batch->base_offset;
+    const char *at = batch->records;
+    const char *begin = at;
+    size_t left = batch->records_bytes;
+    size_t room = member->batch_records - copies->records;
+    int64_t offset = batch->base_offset;
+    while (offset < end && room > 0 && member->arena_used + (size_t)(at - begin) < member->batch_bytes) {
+        size_t size = 0;
+        size_t headers = 0;
+        if (!record_frame_measure(at, left, &size, &headers)) {
+            return damaged(topic, partition, offset, error);
+        }
+        room -= offset >= first;
+        begin = offset < first ? at + size : begin;
+        at += size;
+        left -= size;
+        offset++;
     }
-    memcpy(member->arena + member->arena_used, batch->records, batch->records_bytes);
+    const size_t bytes = (size_t)(at - begin);
+    if (!reserve_arena(member, bytes)) {
+        return error_set(error, BUS_FATAL, "no memory for %zu bytes of records", bytes);
+    }
+    memcpy(member->arena + member->arena_used, begin, bytes);
     copies->items[copies->count++] = (struct copied){.topic = topic,
                                                      .partition = partition,
-                                                     .from = from,
                                                      .committed = committed,
-                                                     .base_offset = batch->base_offset,
+                                                     .base_offset = first,
                                                      .appended_ms = batch->appended_ms,
                                                      .at = member->arena_used,
-                                                     .bytes = batch->records_bytes,
-                                                     .count = batch->record_count};
-    member->arena_used += batch->records_bytes;
-    copies->records += batch->record_count;
+                                                     .bytes = bytes,
+                                                     .count = (uint32_t)(offset - first)};
+    member->arena_used += bytes;
+    copies->records += (size_t)(offset - first);
+    *next = offset;
     return BUS_OK;
 }
 
@@ -121,15 +149,12 @@ static int take_apart(struct embedded_member *member, const struct copied *copy,
                                     .replayed = copy->base_offset + i < copy->committed};
         if (!record_frame_measure(at, left, &size, &headers) ||
             !record_frame_read(at, size, &record, member->headers + member->header_count)) {
-            return error_set(error, BUS_FATAL, "topic %s partition %d: the record at offset %lld is damaged",
-                             copy->topic->name, copy->partition, (long long)record.offset);
+            return damaged(copy->topic, copy->partition, record.offset, error);
         }
         at += size;
         left -= size;
-        if (record.offset >= copy->from) {
-            member->header_count += headers;
-            member->records[member->record_count++] = record;
-        }
+        member->header_count += headers;
+        member->records[member->record_count++] = record;
     }
     return BUS_OK;
 }
@@ -172,11 +197,10 @@ static int copy_partition(struct embedded_member *member, MDB_txn *txn, struct m
             return result;
         }
         result = copy_batch(member, &batch, partition->topic, partition->number, partition->next,
-                            partition->committed, copies, error);
+                            partition->committed, copies, &partition->next, error);
         if (result != BUS_OK) {
             return result;
         }
-        partition->next = batch.base_offset + batch.record_count;
         partition->end_said = false;
     }
     return BUS_OK;
@@ -240,14 +264,13 @@ int member_read_state(struct embedded_member *member, struct member_partition *p
         begin_turn(member);
         result = store_begin_read(member->bus->store, &txn, error);
         while (result == BUS_OK && found && copies.count < MAX_COPIED &&
-               member->arena_used < member->batch_bytes) {
+               copies.records < member->batch_records && member->arena_used < member->batch_bytes) {
             struct batch batch;
             result = log_find(member->bus->store, txn, &member->state_topic, partition->number,
                               partition->state_next, &batch, &found, error);
             if (result == BUS_OK && found) {
-                result =
-                    copy_batch(member, &batch, &member->state_topic, partition->number, 0, 0, &copies, error);
-                partition->state_next = batch.base_offset + batch.record_count;
+                result = copy_batch(member, &batch, &member->state_topic, partition->number,
+                                    partition->state_next, 0, &copies, &partition->state_next, error);
             }
         }
         if (txn != NULL) {
