@@ -251,6 +251,7 @@ static int look_at_topic(struct embedded_member *member, MDB_txn *txn, const str
         uint64_t owner = 0;
         if (mine != NULL && !wanted && mine->phase != PHASE_REVOKING) {
             look->to_revoke = true;
+            mine->phase_before = mine->phase;
             mine->phase = write ? PHASE_REVOKING : mine->phase;
         }
         if (mine != NULL || !wanted) {
@@ -292,13 +293,23 @@ static int look_at_group(struct embedded_member *member, MDB_txn *txn, bool writ
     return result;
 }
 
-/* Undoes what a transaction that failed had added to the memory. */
-static void forget_claims(struct embedded_member *member, size_t count)
+/* Undoes what a transaction that failed had done to the memory: claims, and revocations that nobody was told
+ * of. */
+static void undo_changes(struct embedded_member *member, size_t count)
 {
     member->partition_count = count;
     for (size_t i = 0; i < count; i++) {
         if (member->partitions[i].phase == PHASE_REVOKING) {
-            member->partitions[i].phase = PHASE_RUNNING; /* looked at again soon */
+            member->partitions[i].phase = member->partitions[i].phase_before;
+        }
+    }
+}
+
+static void keep_changes(struct embedded_member *member)
+{
+    for (size_t i = 0; i < member->partition_count; i++) {
+        if (member->partitions[i].phase == PHASE_REVOKING) {
+            member->partitions[i].phase_before = PHASE_REVOKING; /* told, whatever fails later */
         }
     }
 }
@@ -319,8 +330,9 @@ static int change_group(struct embedded_member *member, struct group_look *look,
         result = store_commit(store, txn, error);
     }
     if (result != BUS_OK) {
-        forget_claims(member, count);
+        undo_changes(member, count);
     } else {
+        keep_changes(member);
         wakeup_signal(store->page, WAKEUP_GROUPS);
     }
     return result;

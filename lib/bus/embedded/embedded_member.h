@@ -16,7 +16,7 @@ enum member_phase { PHASE_NEW, PHASE_RESTORING, PHASE_WAITING, PHASE_RUNNING, PH
 struct member_partition {
     const struct topic *topic;
     int32_t number;
-    enum member_phase phase;
+    enum member_phase phase, phase_before; /* before a revocation that isn't committed yet */
     int64_t committed, next, state_next;
     bool end_said;
     struct group_offset offset; /* as it was when assigned */
