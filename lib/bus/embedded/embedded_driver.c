@@ -1,5 +1,7 @@
 #include "bus/embedded/embedded_bus.h"
 
+#include "bus/embedded/group.h"
+
 #include "clock/clock.h"
 #include "log/log.h"
 
@@ -53,26 +55,52 @@ int64_t embedded_steady_ms(void)
     return clock_steady_ms(clock_system());
 }
 
+/* Takes the oldest batches that end at or below `below`, a bounded number. */
 static int drop_some(struct embedded_bus *bus, MDB_txn *txn, const struct topic *topic, int32_t partition,
-                     struct error *error)
+                     int64_t below, uint64_t *dropped, struct error *error)
 {
+    *dropped = 0;
     for (int i = 0; i < DROP_AT_ONCE; i++) {
         struct batch batch;
         bool found = false;
         int result = log_find(bus->store, txn, topic, partition, 0, &batch, &found, error);
-        if (result != BUS_OK || !found) {
+        if (result != BUS_OK || !found || batch.base_offset + batch.record_count > below) {
             return result;
         }
-        (void)atomic_fetch_add(&bus->dropped, batch.record_count);
+        *dropped += batch.record_count;
         result = log_drop_batch(bus->store, txn, topic, partition, &batch, error);
         if (result != BUS_OK) {
             return result;
         }
     }
+    return BUS_OK;
+}
+
+/* Makes room under the hard limit: first by what no group needs any more, then, with drop_oldest, by what one
+ * does. */
+static int make_room(struct embedded_bus *bus, MDB_txn *txn, const struct topic *topic, int32_t partition,
+                     uint64_t *dropped, struct error *error)
+{
+    int64_t needed = INT64_MAX;
+    uint64_t unneeded = 0;
+    *dropped = 0;
+    int result = group_needed_from(bus->store, txn, topic->name, partition, &needed, error);
+    if (result == BUS_OK) {
+        result = drop_some(bus, txn, topic, partition, needed, &unneeded, error);
+    }
+    if (result == BUS_OK && unneeded == 0 && bus->drop_oldest) {
+        result = drop_some(bus, txn, topic, partition, INT64_MAX, dropped, error);
+    }
+    return result == BUS_OK && unneeded == 0 && *dropped == 0 ? BUS_FULL : result;
+}
+
+static void say_dropped(struct embedded_bus *bus, const struct topic *topic, int32_t partition,
+                        uint64_t dropped)
+{
+    uint64_t in_all = atomic_fetch_add(&bus->dropped, dropped) + dropped;
     log_warn_with(bus->log, "oldest records dropped (retention_policy=drop_oldest)",
                   log_text("topic", topic->name), log_integer("partition", partition),
-                  log_integer("dropped_in_all", (int64_t)atomic_load(&bus->dropped)));
-    return BUS_OK;
+                  log_integer("dropped_in_all", (int64_t)in_all));
 }
 
 int embedded_append(struct embedded_bus *bus, MDB_txn *txn, const struct topic *topic, int32_t partition,
@@ -80,9 +108,14 @@ int embedded_append(struct embedded_bus *bus, MDB_txn *txn, const struct topic *
 {
     int64_t hard_bytes = topic->compacted ? 0 : bus->retention_hard_bytes / topic->partitions;
     int64_t now_ms = embedded_now_ms(bus);
+    uint64_t dropped = 0;
     int result =
         log_append(bus->store, txn, topic, partition, frames, frames_bytes, count, now_ms, hard_bytes, error);
-    if (result == BUS_FULL && bus->drop_oldest && drop_some(bus, txn, topic, partition, error) == BUS_OK) {
+    while (result == BUS_FULL && hard_bytes > 0 &&
+           make_room(bus, txn, topic, partition, &dropped, NULL) == BUS_OK) {
+        if (dropped > 0) {
+            say_dropped(bus, topic, partition, dropped);
+        }
         result = log_append(bus->store, txn, topic, partition, frames, frames_bytes, count, now_ms,
                             hard_bytes, error);
     }
