@@ -37,7 +37,7 @@ struct alert_transition {
     uint32_t window_seconds, evaluations;
     int64_t starts_ms, ends_ms; /* ends: of a resolved one */
     int64_t detected_ms;        /* wall clock; filled in by who publishes */
-    char runbook[256];
+    char runbook[RULE_RUNBOOK_BYTES];
 };
 
 /* XXH64 (seed 0) over the rule's name and the labels sorted by name, each text with its length (32 bits,

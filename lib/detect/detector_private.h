@@ -1,25 +1,31 @@
-/* lib/detect/detector_private: how a detector is laid out; for detector.c, detector_state.c and explain.c. */
+/* lib/detect/detector_private: how a detector is laid out, for the files of lib/detect alone:
+ *
+ *   detector.c        the way of an event
+ *   evaluate.c        steps: the rules judge, transitions are queued
+ *   series_life.c     series come, are taken along by the clock, and go
+ *   detector_state.c  what is saved with each commit and loaded after a restart
+ *   explain.c         what people see
+ */
 #ifndef OBS_DETECT_DETECTOR_PRIVATE_H
 #define OBS_DETECT_DETECTOR_PRIVATE_H
 
 #include "detect/detector.h"
+#include "detect/resting.h"
 #include "detect/series.h"
 
+#include "alert/transition.h"
 #include "buffer/buffer.h"
 
-/* The state of an alert whose series isn't there: closed because nothing came for long, or loaded and not
- * seen yet. */
-struct resting_alert {
-    uint64_t fingerprint; /* 0: free slot */
-    char rule[RULE_NAME_BYTES];
-    struct alert_labels *labels; /* owned; only of one that was loaded, until its series is there */
+/* One alert as it is saved. */
+struct saved_alert {
+    uint64_t fingerprint;
     struct rule_state state;
-    bool changed; /* its rule is gone and it was resolved for that: to be saved */
-};
-
-struct resting_table {
-    struct resting_alert *slots; /* open addressing, at most half full */
-    size_t slot_count, count;
+    enum rule_severity severity;
+    enum rule_signal signal;
+    bool below;
+    double threshold;
+    char rule[RULE_NAME_BYTES], runbook[RULE_RUNBOOK_BYTES];
+    struct alert_labels labels;
 };
 
 /* The first offset at which the partition's clock stood at a second. */
@@ -32,32 +38,48 @@ struct detector {
     struct detector_limits limits;
     struct series_table table;
     struct resting_table resting;
+    struct saved_alert *orphans; /* loaded and firing, but no rule watches them any more */
+    size_t orphan_count;
     int64_t clock_ms;      /* INT64_MIN before the first event */
     int64_t swept_s;       /* the clock's second at the last sweep over idle series */
     int64_t close_after_s; /* without records for so long, a series that fires nothing is closed */
-    int64_t settle_steps;  /* after so many empty steps nothing changes any more */
-    bool settled;          /* loaded firing alerts have their series */
+    bool is_placed;        /* loaded series stand in time */
+    bool is_settled;       /* the first record to be judged has come */
     struct replay_mark *marks;
     size_t mark_count;
     struct alert_transition *queue; /* transitions not drained yet */
     size_t queue_count, queue_next, queue_capacity;
+    bool any_changed;                /* some series or alert is to be saved */
     size_t drain_series, drain_rule; /* where the draining of states stands */
-    bool any_changed;
+    bool drained_series_record;
+    struct buffer
+        outbox; /* records of what is no longer there to be asked: key and value, sizes before them */
+    size_t outbox_at;
     struct buffer state_key, state_value; /* what the last detector_next_state pointed to */
     struct detector_totals totals;
 };
 
-/* detector_state.c */
-void resting_table_free(struct resting_table *table);
-/* Moves the state of a fingerprint out of rest; false: none rests. */
-bool resting_table_take(struct resting_table *table, uint64_t fingerprint, struct rule_state *state);
-bool resting_table_put(struct resting_table *table, const struct resting_alert *alert);
+/* evaluate.c */
+/* The series' time moves on to the second; each one that it leaves behind is judged, unless the mode is
+ * DETECTOR_REBUILD. */
+void detector_advance_series(struct detector *detector, struct series *series, int64_t second,
+                             enum detector_mode mode);
+void detector_resolve_orphan(struct detector *detector, struct saved_alert *alert);
 
-/* detector.c */
+/* series_life.c */
+/* A series that begins at start_ms; NULL: no memory. Who admits it minds the limit. */
 struct series *detector_add_series(struct detector *detector, uint64_t hash, const struct event_text *service,
                                    const struct event_text *region, const struct event_text *route,
                                    int64_t start_ms);
-/* Room for one more transition at the end of the queue. */
-struct alert_transition *detector_extend_queue(struct detector *detector);
+/* Where a series that is new now begins: not behind what the partition's clock lets an idle one be. */
+int64_t detector_start_of_new_series(const struct detector *detector, int64_t effective_ms);
+/* The partition's clock has moved: loaded series find their place, idle ones follow, silent ones are closed.
+ */
+void detector_follow_clock(struct detector *detector, enum detector_mode mode);
+
+/* detector_state.c */
+/* The series goes: what is saved of it is to be forgotten, or to rest. */
+void detector_save_closed(struct detector *detector, const struct series *series);
+void detector_save_orphan(struct detector *detector, const struct saved_alert *alert);
 
 #endif

@@ -1,100 +1,29 @@
-/* What of a detector is saved with each commit: the state of every rule that has something to remember, one
- * key an alert.
+/* What of a detector is saved with each commit. Numbers are little-endian; texts have their length in 16 bits
+ * before them; the first byte of a value is the format's version.
  *
- *   key    rule|<fingerprint, 16 hex digits>
- *   value  1 (version), then little-endian: flags, sequence, violations, clears, for_clear (32 bits each),
- * log_odds, share (doubles), violated, clear, fired, resolved (64-bit seconds), severity, signal (bytes),
- * threshold (double), then rule, service, region, route, each with its length in 16 bits before it
+ *   rule|<fingerprint>     what a rule remembers of a series, when it has something to remember
+ *     1, flags, sequence, violations, clears, for_clear (32 bits each), log_odds, share (doubles), violated,
+ *     clear, fired, resolved (64-bit seconds), severity, signal, below (bytes), threshold (double), then
+ * rule, runbook, service, region, route series|<fingerprint>   a series that was admitted, until it is closed
+ *     1, born (64-bit second), then service, region, route
  *
- * Windows and ids are not saved: they are filled again from the log (detector_replay_from, DETECTOR_REBUILD).
- */
+ * A fingerprint is 16 hex digits, a series' that of a rule without a name. Windows and ids are not saved:
+ * they are filled again from the log (detector_replay_from, DETECTOR_REBUILD). */
 #include "detect/detector_private.h"
+
+#include "event/event.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define VERSION     1
-#define KEY_PREFIX  "rule|"
-#define FLAG_FIRING 1u
-#define FLAG_TOLD   2u
-#define FIRST_SLOTS 64
-
-/* --- alerts at rest ---- */
-
-static struct resting_alert *resting_slot(const struct resting_table *table, uint64_t fingerprint)
-{
-    size_t mask = table->slot_count - 1;
-    size_t at = fingerprint & mask;
-    while (table->slots[at].fingerprint != 0 && table->slots[at].fingerprint != fingerprint) {
-        at = (at + 1) & mask;
-    }
-    return &table->slots[at];
-}
-
-void resting_table_free(struct resting_table *table)
-{
-    for (size_t i = 0; i < table->slot_count; i++) {
-        free(table->slots[i].labels);
-    }
-    free(table->slots);
-    *table = (struct resting_table){0};
-}
-
-static bool resting_grow(struct resting_table *table)
-{
-    struct resting_table larger = {.slot_count = table->slot_count == 0 ? FIRST_SLOTS : table->slot_count * 2,
-                                   .count = table->count};
-    larger.slots = calloc(larger.slot_count, sizeof *larger.slots);
-    if (larger.slots == NULL) {
-        return false;
-    }
-    for (size_t i = 0; i < table->slot_count; i++) {
-        if (table->slots[i].fingerprint != 0) {
-            *resting_slot(&larger, table->slots[i].fingerprint) = table->slots[i];
-        }
-    }
-    free(table->slots);
-    *table = larger;
-    return true;
-}
-
-bool resting_table_put(struct resting_table *table, const struct resting_alert *alert)
-{
-    if ((table->count + 1) * 2 > table->slot_count && !resting_grow(table)) {
-        return false;
-    }
-    struct resting_alert *slot = resting_slot(table, alert->fingerprint);
-    table->count += slot->fingerprint == 0;
-    free(slot->labels);
-    *slot = *alert;
-    return true;
-}
-
-bool resting_table_take(struct resting_table *table, uint64_t fingerprint, struct rule_state *state)
-{
-    if (table->count == 0) {
-        return false;
-    }
-    struct resting_alert *slot = resting_slot(table, fingerprint);
-    if (slot->fingerprint != fingerprint) {
-        return false;
-    }
-    *state = slot->state;
-    free(slot->labels);
-    *slot = (struct resting_alert){0};
-    table->count--;
-    /* Members of the probe run behind the hole are put in again. */
-    size_t mask = table->slot_count - 1;
-    for (size_t at = ((size_t)(slot - table->slots) + 1) & mask; table->slots[at].fingerprint != 0;
-         at = (at + 1) & mask) {
-        struct resting_alert moved = table->slots[at];
-        table->slots[at] = (struct resting_alert){0};
-        *resting_slot(table, moved.fingerprint) = moved;
-    }
-    return true;
-}
+#define VERSION       1
+#define RULE_PREFIX   "rule|"
+#define SERIES_PREFIX "series|"
+#define HEX_DIGITS    16
+#define FLAG_FIRING   1u
+#define FLAG_TOLD     2u
 
 /* --- writing ---- */
 
@@ -119,21 +48,17 @@ static void put_text(struct buffer *out, const char *text)
     buffer_append(out, text, size);
 }
 
-struct saved_alert {
-    uint64_t fingerprint;
-    struct rule_state state;
-    uint8_t severity, signal;
-    double threshold;
-    char rule[RULE_NAME_BYTES];
-    struct alert_labels labels;
-};
+static void write_key(struct detector *detector, const char *prefix, uint64_t fingerprint)
+{
+    buffer_clear(&detector->state_key);
+    buffer_append_format(&detector->state_key, "%s%016" PRIx64, prefix, fingerprint);
+}
 
 static void write_alert(struct detector *detector, const struct saved_alert *alert)
 {
     const struct rule_state *state = &alert->state;
     struct buffer *out = &detector->state_value;
-    buffer_clear(&detector->state_key);
-    buffer_append_format(&detector->state_key, KEY_PREFIX "%016" PRIx64, alert->fingerprint);
+    write_key(detector, RULE_PREFIX, alert->fingerprint);
     buffer_clear(out);
     put_number(out, VERSION, 1);
     put_number(out, (state->firing ? FLAG_FIRING : 0) | (state->announced ? FLAG_TOLD : 0), 4);
@@ -149,21 +74,13 @@ static void write_alert(struct detector *detector, const struct saved_alert *ale
     put_number(out, (uint64_t)state->resolved_s, 8);
     put_number(out, alert->severity, 1);
     put_number(out, alert->signal, 1);
+    put_number(out, alert->below, 1);
     put_real(out, alert->threshold);
     put_text(out, alert->rule);
+    put_text(out, alert->runbook);
     put_text(out, alert->labels.service);
     put_text(out, alert->labels.region);
     put_text(out, alert->labels.route);
-}
-
-static void hand_out(const struct detector *detector, struct detector_state *out)
-{
-    *out = (struct detector_state){
-        .key = detector->state_key.data,
-        .key_bytes = detector->state_key.size,
-        .value = detector->state_value.data,
-        .value_bytes = detector->state_value.size,
-    };
 }
 
 static void write_watched(struct detector *detector, const struct series *series,
@@ -172,10 +89,12 @@ static void write_watched(struct detector *detector, const struct series *series
     const struct rule *rule = &detector->rules->rules[watched->rule];
     struct saved_alert alert = {.fingerprint = watched->fingerprint,
                                 .state = watched->state,
-                                .severity = (uint8_t)rule->severity,
-                                .signal = (uint8_t)rule->signal,
+                                .severity = rule->severity,
+                                .signal = rule->signal,
+                                .below = rule->below,
                                 .threshold = rule->threshold};
     (void)snprintf(alert.rule, sizeof alert.rule, "%s", rule->name);
+    (void)snprintf(alert.runbook, sizeof alert.runbook, "%s", rule->runbook);
     (void)snprintf(alert.labels.service, sizeof alert.labels.service, "%s", series->service);
     (void)snprintf(alert.labels.region, sizeof alert.labels.region, "%s", series->region);
     (void)snprintf(alert.labels.route, sizeof alert.labels.route, "%s",
@@ -183,18 +102,132 @@ static void write_watched(struct detector *detector, const struct series *series
     write_alert(detector, &alert);
 }
 
-static bool next_resting_state(struct detector *detector, struct detector_state *out)
+static void write_series_key(struct detector *detector, const struct series *series)
 {
-    for (size_t i = 0; i < detector->resting.slot_count; i++) {
-        struct resting_alert *resting = &detector->resting.slots[i];
-        if (resting->fingerprint != 0 && resting->changed) {
-            struct saved_alert alert = {.fingerprint = resting->fingerprint, .state = resting->state};
-            (void)snprintf(alert.rule, sizeof alert.rule, "%s", resting->rule);
-            alert.labels = *resting->labels;
-            write_alert(detector, &alert);
-            resting->changed = false;
-            hand_out(detector, out);
-            return true;
+    const char *route = series->route == NULL ? "" : series->route;
+    write_key(detector, SERIES_PREFIX, alert_fingerprint("", series->service, series->region, route));
+}
+
+static void write_series(struct detector *detector, const struct series *series)
+{
+    struct buffer *out = &detector->state_value;
+    write_series_key(detector, series);
+    buffer_clear(out);
+    put_number(out, VERSION, 1);
+    put_number(out, (uint64_t)series->born_s, 8);
+    put_text(out, series->service);
+    put_text(out, series->region);
+    put_text(out, series->route == NULL ? "" : series->route);
+}
+
+/* --- what is gone ---- */
+
+/* A record of the outbox: the sizes of key and value (32 bits each, NO_VALUE: forget the key), key, value. */
+#define NO_VALUE UINT32_MAX
+
+static void post(struct detector *detector, bool has_value)
+{
+    struct buffer *out = &detector->outbox;
+    put_number(out, detector->state_key.size, 4);
+    put_number(out, has_value ? detector->state_value.size : NO_VALUE, 4);
+    buffer_append(out, detector->state_key.data, detector->state_key.size);
+    if (has_value) {
+        buffer_append(out, detector->state_value.data, detector->state_value.size);
+    }
+    if (out->failed) {
+        abort(); /* a state that isn't saved would be decided otherwise after a restart */
+    }
+    detector->any_changed = true;
+}
+
+/* Sequences and damping outlive the series, in rest; counts in a row begin anew. */
+static void save_closed_rule(struct detector *detector, const struct series *series,
+                             const struct watched_rule *watched)
+{
+    struct watched_rule rest = *watched;
+    rest.state.violations = 0;
+    rest.state.clears = 0;
+    if (rest.state.sequence > 0) {
+        (void)resting_table_put(&detector->resting, rest.fingerprint, &rest.state);
+        write_watched(detector, series, &rest);
+        post(detector, true);
+    } else if (watched->is_saved) {
+        write_key(detector, RULE_PREFIX, watched->fingerprint);
+        post(detector, false);
+    }
+}
+
+void detector_save_closed(struct detector *detector, const struct series *series)
+{
+    for (size_t i = 0; i < series->rule_count; i++) {
+        save_closed_rule(detector, series, &series->rules[i]);
+    }
+    write_series_key(detector, series);
+    post(detector, false);
+}
+
+void detector_save_orphan(struct detector *detector, const struct saved_alert *alert)
+{
+    write_alert(detector, alert);
+    post(detector, true);
+}
+
+/* --- draining ---- */
+
+static uint32_t read_size(const struct buffer *buffer, size_t at)
+{
+    uint32_t value = 0;
+    for (size_t i = 0; i < 4; i++) {
+        value |= (uint32_t)(unsigned char)buffer->data[at + i] << (8 * i);
+    }
+    return value;
+}
+
+static bool next_posted(struct detector *detector, struct detector_state *out)
+{
+    struct buffer *box = &detector->outbox;
+    if (detector->outbox_at == box->size) {
+        buffer_clear(box);
+        detector->outbox_at = 0;
+        return false;
+    }
+    uint32_t key_bytes = read_size(box, detector->outbox_at);
+    uint32_t value_bytes = read_size(box, detector->outbox_at + 4);
+    const char *key = box->data + detector->outbox_at + 8;
+    bool has_value = value_bytes != NO_VALUE;
+    *out = (struct detector_state){.key = key,
+                                   .value = has_value ? key + key_bytes : NULL,
+                                   .key_bytes = key_bytes,
+                                   .value_bytes = has_value ? value_bytes : 0};
+    detector->outbox_at += 8 + key_bytes + out->value_bytes;
+    return true;
+}
+
+static bool hand_out(const struct detector *detector, struct detector_state *out)
+{
+    *out = (struct detector_state){
+        .key = detector->state_key.data,
+        .value = detector->state_value.data,
+        .key_bytes = detector->state_key.size,
+        .value_bytes = detector->state_value.size,
+    };
+    return true;
+}
+
+static bool next_of_series(struct detector *detector, struct series *series, struct detector_state *out)
+{
+    if (series->is_new) {
+        series->is_new = false;
+        write_series(detector, series);
+        return hand_out(detector, out);
+    }
+    while (detector->drain_rule < series->rule_count) {
+        struct watched_rule *watched = &series->rules[detector->drain_rule++];
+        if (watched->changed) {
+            watched->changed = false;
+            watched->is_saved = true;
+            write_watched(detector, series, watched);
+            return hand_out(detector, out);
         }
     }
     return false;
@@ -205,24 +238,18 @@ bool detector_next_state(struct detector *detector, struct detector_state *out)
     if (!detector->any_changed) {
         return false;
     }
-    for (; detector->drain_series < detector->table.count;
-         detector->drain_series++, detector->drain_rule = 0) {
-        struct series *series = detector->table.all[detector->drain_series];
-        while (detector->drain_rule < series->rule_count) {
-            struct watched_rule *watched = &series->rules[detector->drain_rule++];
-            if (watched->changed) {
-                watched->changed = false;
-                write_watched(detector, series, watched);
-                hand_out(detector, out);
-                return true;
-            }
-        }
-    }
-    if (next_resting_state(detector, out)) {
+    /* What is gone goes first: the same series may be there again. */
+    if (next_posted(detector, out)) {
         return true;
     }
+    while (detector->drain_series < detector->table.count) {
+        if (next_of_series(detector, detector->table.all[detector->drain_series], out)) {
+            return true;
+        }
+        detector->drain_series++;
+        detector->drain_rule = 0;
+    }
     detector->drain_series = 0;
-    detector->drain_rule = 0;
     detector->any_changed = false;
     return false;
 }
@@ -261,7 +288,7 @@ static double take_real(struct reader *reader)
 static void take_text(struct reader *reader, char *out, size_t room)
 {
     size_t size = take_number(reader, 2);
-    if (size >= room || size > reader->left) {
+    if (size >= room || size > reader->left || memchr(reader->at, '\0', size) != NULL) {
         reader->failed = true;
         return;
     }
@@ -269,6 +296,13 @@ static void take_text(struct reader *reader, char *out, size_t room)
     out[size] = '\0';
     reader->at += size;
     reader->left -= size;
+}
+
+static void take_labels(struct reader *reader, struct alert_labels *labels)
+{
+    take_text(reader, labels->service, sizeof labels->service);
+    take_text(reader, labels->region, sizeof labels->region);
+    take_text(reader, labels->route, sizeof labels->route);
 }
 
 static bool read_alert(struct reader *reader, struct saved_alert *alert)
@@ -287,88 +321,151 @@ static bool read_alert(struct reader *reader, struct saved_alert *alert)
     state->clear_s = (int64_t)take_number(reader, 8);
     state->fired_s = (int64_t)take_number(reader, 8);
     state->resolved_s = (int64_t)take_number(reader, 8);
-    alert->severity = (uint8_t)take_number(reader, 1);
-    alert->signal = (uint8_t)take_number(reader, 1);
+    uint64_t severity = take_number(reader, 1);
+    uint64_t signal = take_number(reader, 1);
+    uint64_t below = take_number(reader, 1);
     alert->threshold = take_real(reader);
     take_text(reader, alert->rule, sizeof alert->rule);
-    take_text(reader, alert->labels.service, sizeof alert->labels.service);
-    take_text(reader, alert->labels.region, sizeof alert->labels.region);
-    take_text(reader, alert->labels.route, sizeof alert->labels.route);
-    return !reader->failed && reader->left == 0 && alert->severity <= RULE_CRITICAL &&
-           alert->signal <= RULE_MEMORY;
+    take_text(reader, alert->runbook, sizeof alert->runbook);
+    take_labels(reader, &alert->labels);
+    if (reader->failed || reader->left > 0 || severity > RULE_CRITICAL || signal > RULE_MEMORY || below > 1) {
+        return false;
+    }
+    alert->severity = (enum rule_severity)severity;
+    alert->signal = (enum rule_signal)signal;
+    alert->below = below == 1;
+    alert->fingerprint =
+        alert_fingerprint(alert->rule, alert->labels.service, alert->labels.region, alert->labels.route);
+    return true;
 }
 
-static bool has_rule(const struct rule_set *rules, const char *name)
+static struct event_text text_of(const char *text)
 {
-    for (size_t i = 0; i < rules->count; i++) {
-        if (strcmp(rules->rules[i].name, name) == 0) {
-            return true;
+    return (struct event_text){text, strlen(text)};
+}
+
+/* NULL: no memory. A series that was admitted once has its place, whatever the limit is now. */
+static struct series *find_or_add(struct detector *detector, const struct alert_labels *labels)
+{
+    const struct event_text service = text_of(labels->service);
+    const struct event_text region = text_of(labels->region);
+    const struct event_text route = text_of(labels->route);
+    const struct event_text *route_or_none = route.size == 0 ? NULL : &route;
+    uint64_t hash = series_table_hash(&detector->table, &service, &region, route_or_none);
+    struct series *series = series_table_find(&detector->table, hash, &service, &region, route_or_none);
+    if (series == NULL) {
+        series = detector_add_series(detector, hash, &service, &region, route_or_none, 0);
+    }
+    if (series != NULL && !series->is_loaded) {
+        series->is_loaded = true;
+        series->is_new = false;
+        series->born_s = INT64_MIN;
+    }
+    return series;
+}
+
+static bool is_watched(const struct detector *detector, const struct saved_alert *alert)
+{
+    const struct event_text service = text_of(alert->labels.service);
+    const struct event_text region = text_of(alert->labels.region);
+    const struct event_text route = text_of(alert->labels.route);
+    for (size_t i = 0; i < detector->rules->count; i++) {
+        const struct rule *rule = &detector->rules->rules[i];
+        if (strcmp(rule->name, alert->rule) == 0) {
+            return series_is_watched(rule, &service, &region, route.size == 0 ? NULL : &route);
         }
     }
     return false;
 }
 
-/* Nobody will judge it again: it ends here, and readers are told why. */
-static void resolve_removed(struct detector *detector, struct saved_alert *alert,
-                            struct resting_alert *resting)
+static int add_orphan(struct detector *detector, const struct saved_alert *alert)
 {
-    resting->changed = true;
-    detector->any_changed = true;
-    resting->state.firing = false;
-    if (!alert->state.announced) {
-        return;
+    struct saved_alert *orphans = realloc(detector->orphans, (detector->orphan_count + 1) * sizeof *orphans);
+    if (orphans == NULL) {
+        return -1;
     }
-    resting->state.announced = false;
-    struct alert_transition *t = detector_extend_queue(detector);
-    *t = (struct alert_transition){
-        .fingerprint = alert->fingerprint,
-        .sequence = ++resting->state.sequence,
-        .state = ALERT_RESOLVED,
-        .reason = ALERT_REASON_RULE_REMOVED,
-        .severity = (enum rule_severity)alert->severity,
-        .signal = (enum rule_signal)alert->signal,
-        .threshold = alert->threshold,
-        .labels = alert->labels,
-        .starts_ms = alert->state.fired_s * 1000,
-        .ends_ms = alert->state.fired_s * 1000,
-    };
-    memcpy(t->rule, alert->rule, sizeof t->rule);
+    detector->orphans = orphans;
+    detector->orphans[detector->orphan_count++] = *alert;
+    return 0;
+}
+
+/* To the series if it is there, else into rest until it comes. */
+static int place_alert(struct detector *detector, const struct saved_alert *alert)
+{
+    const struct event_text service = text_of(alert->labels.service);
+    const struct event_text region = text_of(alert->labels.region);
+    const struct event_text route = text_of(alert->labels.route);
+    const struct event_text *route_or_none = route.size == 0 ? NULL : &route;
+    uint64_t hash = series_table_hash(&detector->table, &service, &region, route_or_none);
+    struct series *series = series_table_find(&detector->table, hash, &service, &region, route_or_none);
+    for (size_t i = 0; series != NULL && i < series->rule_count; i++) {
+        struct watched_rule *watched = &series->rules[i];
+        if (watched->fingerprint == alert->fingerprint) {
+            detector->totals.firing -= watched->state.firing;
+            detector->totals.firing += alert->state.firing;
+            watched->state = alert->state;
+            watched->is_saved = true;
+            return 0;
+        }
+    }
+    return resting_table_put(&detector->resting, alert->fingerprint, &alert->state) ? 0 : -1;
+}
+
+static int load_alert(struct detector *detector, struct reader *reader, const char *name, struct error *error)
+{
+    struct saved_alert alert = {0};
+    if (!read_alert(reader, &alert)) {
+        return error_set(error, -1, "state record '%s' is damaged", name);
+    }
+    int result = 0;
+    if (alert.state.firing && !is_watched(detector, &alert)) {
+        result = add_orphan(detector, &alert);
+    } else if (alert.state.firing && find_or_add(detector, &alert.labels) == NULL) {
+        result = -1;
+    } else {
+        result = place_alert(detector, &alert);
+    }
+    return result == 0 ? 0 : error_set(error, -1, "no memory for loaded alerts");
+}
+
+static int load_series(struct detector *detector, struct reader *reader, const char *name,
+                       struct error *error)
+{
+    struct alert_labels labels = {0};
+    int64_t born_s = (int64_t)take_number(reader, 8);
+    take_labels(reader, &labels);
+    if (reader->failed || reader->left > 0 || labels.service[0] == '\0' || labels.region[0] == '\0') {
+        return error_set(error, -1, "state record '%s' is damaged", name);
+    }
+    struct series *series = find_or_add(detector, &labels);
+    if (series == NULL) {
+        return error_set(error, -1, "no memory for loaded series");
+    }
+    series->born_s = born_s;
+    return 0;
+}
+
+static bool has_prefix(const struct detector_state *state, const char *prefix)
+{
+    size_t size = strlen(prefix);
+    return state->key != NULL && state->key_bytes == size + HEX_DIGITS &&
+           memcmp(state->key, prefix, size) == 0;
 }
 
 int detector_load_state(struct detector *detector, const struct detector_state *state, struct error *error)
 {
-    size_t prefix = strlen(KEY_PREFIX);
-    if (state->value_bytes == 0 || state->key_bytes != prefix + 16 ||
-        memcmp(state->key, KEY_PREFIX, prefix) != 0) {
-        return error_set(error, -1, "a state record with the unknown key '%.*s'", (int)state->key_bytes,
-                         (const char *)state->key);
+    char name[64];
+    (void)snprintf(name, sizeof name, "%.*s", state->key_bytes < 60 ? (int)state->key_bytes : 60,
+                   state->key == NULL ? "" : (const char *)state->key);
+    bool is_rule = has_prefix(state, RULE_PREFIX);
+    if (!is_rule && !has_prefix(state, SERIES_PREFIX)) {
+        return error_set(error, -1, "a state record with the unknown key '%s'", name);
     }
     struct reader reader = {.at = state->value, .left = state->value_bytes};
     uint64_t version = take_number(&reader, 1);
-    if (version != VERSION) {
-        return error_set(error, -1, "state record '%.*s' has format version %u, this program reads %d",
-                         (int)state->key_bytes, (const char *)state->key, (unsigned)version, VERSION);
+    if (!reader.failed && version != VERSION) {
+        return error_set(error, -1, "state record '%s' has format version %u, this program reads %d", name,
+                         (unsigned)version, VERSION);
     }
-    struct saved_alert alert = {0};
-    if (!read_alert(&reader, &alert)) {
-        return error_set(error, -1, "state record '%.*s' is damaged", (int)state->key_bytes,
-                         (const char *)state->key);
-    }
-    alert.fingerprint =
-        alert_fingerprint(alert.rule, alert.labels.service, alert.labels.region, alert.labels.route);
-    struct resting_alert resting = {.fingerprint = alert.fingerprint, .state = alert.state};
-    resting.labels = malloc(sizeof *resting.labels);
-    if (resting.labels == NULL) {
-        return error_set(error, -1, "no memory for loaded alerts");
-    }
-    *resting.labels = alert.labels;
-    memcpy(resting.rule, alert.rule, sizeof resting.rule);
-    if (alert.state.firing && !has_rule(detector->rules, alert.rule)) {
-        resolve_removed(detector, &alert, &resting);
-    }
-    if (!resting_table_put(&detector->resting, &resting)) {
-        free(resting.labels);
-        return error_set(error, -1, "no memory for loaded alerts");
-    }
-    return 0;
+    return is_rule ? load_alert(detector, &reader, name, error) : load_series(detector, &reader, name, error);
 }

@@ -17,6 +17,16 @@ static void write_time(struct json_writer *writer, const char *key, int64_t ms)
     json_string(writer, text);
 }
 
+static void write_time_or_null(struct json_writer *writer, const char *key, int64_t second)
+{
+    if (second == RULE_NEVER) {
+        json_key(writer, key);
+        json_null(writer);
+    } else {
+        write_time(writer, key, second * 1000);
+    }
+}
+
 static void write_names(struct json_writer *writer, const struct series *series)
 {
     json_key(writer, "service.name");
@@ -40,7 +50,7 @@ static void write_quantiles(struct json_writer *writer, const struct series *ser
     }
     struct histogram values;
     histogram_clear(&values);
-    window_read_values(series->window, length_s, RULE_NEVER, &values);
+    window_read_values(series->window, length_s, WINDOW_BEGINNING, &values);
     for (size_t i = 0; i < sizeof quantiles / sizeof quantiles[0]; i++) {
         json_key(writer, quantiles[i].key);
         json_real(writer, histogram_quantile(&values, quantiles[i].quantile));
@@ -53,20 +63,21 @@ static void write_windows(struct json_writer *writer, const struct series *serie
     json_key(writer, "windows");
     json_array_begin(writer);
     for (uint32_t i = 0; i < layout->length_count; i++) {
-        const struct window_counts *counts = window_counts(series->window, i);
+        struct window_counts counts;
+        window_read_counts(series->window, i, WINDOW_BEGINNING, &counts);
         json_object_begin(writer);
         json_key(writer, "seconds");
         json_integer(writer, layout->lengths_s[i]);
         json_key(writer, "records");
-        json_unsigned(writer, counts->records);
+        json_unsigned(writer, counts.records);
         json_key(writer, "requests");
-        json_unsigned(writer, counts->weight);
+        json_unsigned(writer, counts.weight);
         json_key(writer, "errors");
-        json_unsigned(writer, counts->error_weight);
+        json_unsigned(writer, counts.error_weight);
         json_key(writer, "error_ratio");
-        json_real(writer, counts->weight == 0 ? NAN : (double)counts->error_weight / (double)counts->weight);
+        json_real(writer, counts.weight == 0 ? NAN : (double)counts.error_weight / (double)counts.weight);
         json_key(writer, "request_rate");
-        json_real(writer, (double)counts->weight / layout->lengths_s[i]);
+        json_real(writer, (double)counts.weight / layout->lengths_s[i]);
         write_quantiles(writer, series, layout->lengths_s[i]);
         json_object_end(writer);
     }
@@ -79,41 +90,94 @@ static const char *verdict_name(enum rule_verdict verdict)
     return names[verdict];
 }
 
-/* Why the rule says what it says, in a sentence. */
+static void say_why_firing(struct buffer *why, const struct rule *rule, const struct rule_state *state)
+{
+    if (rule_is_share(rule)) {
+        buffer_append_format(why, "firing: it is %.3g to 1 that it is over, %.3g to 1 is needed; ",
+                             exp(state->log_odds), rule->clear_odds);
+    } else {
+        buffer_append_text(why, "firing; ");
+    }
+    buffer_append_format(why, "%" PRIu32 " of %" PRIu32 " clear evaluations in a row", state->clears,
+                         rule_state_for_clear(rule, state));
+}
+
+static void say_why_violated(struct buffer *why, const struct rule *rule, const struct rule_state *state,
+                             const struct rule_evidence *evidence, uint32_t length_s)
+{
+    if (evidence->no_data) {
+        buffer_append_format(why, "nothing came for %" PRId64 " s or more", rule->no_data_after_s);
+    } else if (rule_is_share(rule)) {
+        buffer_append_format(why, "%" PRIu64 " of %" PRIu64 " requests of %" PRIu32 " s were %s",
+                             evidence->bad, evidence->records, length_s,
+                             rule_is_latency(rule) ? "slow" : "errors");
+    } else {
+        buffer_append_format(why, "%s its limit over %" PRIu32 " s", rule->below ? "under" : "over",
+                             length_s);
+    }
+    buffer_append_format(why, ": violated %" PRIu32 " of %" PRIu32 " evaluations in a row", state->violations,
+                         rule->for_violations);
+}
+
+static void say_why_unknown(struct buffer *why, const struct rule_evidence *evidence, uint32_t length_s)
+{
+    if (evidence->too_few) {
+        buffer_append_format(why,
+                             "over its limit, but %" PRIu64 " bad of %" PRIu64 " requests in %" PRIu32
+                             " s are too few to rule out chance",
+                             evidence->bad, evidence->records, length_s);
+    } else if (evidence->is_young) {
+        buffer_append_format(why, "less than %" PRIu32 " s seen yet", length_s);
+    } else if (evidence->records == 0) {
+        buffer_append_text(why, "nothing seen that would say");
+    } else {
+        buffer_append_format(why, "within its limit for %" PRIu32 " s, over it in a longer time", length_s);
+    }
+}
+
+/* In a sentence. */
 static void write_why(struct json_writer *writer, const struct rule *rule, const struct rule_state *state,
-                      const struct rule_evidence *evidence, const struct window_layout *layout)
+                      const struct rule_evidence *evidence, uint32_t length_s)
 {
     char storage[512];
     struct buffer why;
     buffer_init_fixed(&why, storage, sizeof storage);
-    uint32_t length_s = layout->lengths_s[evidence->window];
     if (state->firing) {
-        if (rule_is_share(rule)) {
-            buffer_append_format(&why, "firing; odds that it is over are e^%.1f of the e^%.1f needed, ",
-                                 state->log_odds, rule_log_clear_odds(rule));
-        }
-        buffer_append_format(&why, "%" PRIu32 " of %" PRIu32 " clear evaluations in a row", state->clears,
-                             rule_state_for_clear(rule, state));
-    } else if (evidence->no_data) {
-        buffer_append_format(&why, "no requests for %" PRId64 " s or more", rule->no_data_after_s);
+        say_why_firing(&why, rule, state);
     } else if (evidence->verdict == RULE_VIOLATED) {
-        buffer_append_format(
-            &why,
-            "violated in %" PRIu32 " s (%" PRIu64 " bad of %" PRIu64 "), %" PRIu32 " of %" PRIu32 " in a row",
-            length_s, evidence->bad, evidence->records, state->violations, rule->for_violations);
+        say_why_violated(&why, rule, state, evidence, length_s);
     } else if (evidence->verdict == RULE_CLEAR) {
-        buffer_append_format(&why, "within its limit (%" PRIu64 " records in %" PRIu32 " s, %" PRIu64 " bad)",
-                             evidence->records, length_s, evidence->bad);
-    } else if (evidence->too_few) {
-        buffer_append_format(&why,
-                             "over its limit, but %" PRIu64 " bad of %" PRIu64 " records in %" PRIu32
-                             " s are too few to rule out chance",
-                             evidence->bad, evidence->records, length_s);
+        buffer_append_format(&why, "within its limit (%" PRIu64 " requests in %" PRIu32 " s",
+                             evidence->records, length_s);
+        buffer_append_format(&why, rule_is_share(rule) ? ", %" PRIu64 " bad)" : ")", evidence->bad);
     } else {
-        buffer_append_text(&why, "too little seen to say");
+        say_why_unknown(&why, evidence, length_s);
     }
     json_key(writer, "why");
     json_string_bytes(writer, why.data, why.size);
+}
+
+static void write_count(struct json_writer *writer, const char *key, uint64_t value)
+{
+    json_key(writer, key);
+    json_unsigned(writer, value);
+}
+
+/* What was found beside what is needed. */
+static void write_evidence(struct json_writer *writer, const struct rule *rule,
+                           const struct rule_state *state, const struct rule_evidence *evidence)
+{
+    write_count(writer, "samples", evidence->records);
+    write_count(writer, "bad", evidence->bad);
+    write_count(writer, "min_bad", rule_is_share(rule) ? rule->min_bad : 0);
+    write_count(writer, "violations", state->violations);
+    write_count(writer, "for_violations", rule->for_violations);
+    write_count(writer, "clears", state->clears);
+    write_count(writer, "for_clear", rule_state_for_clear(rule, state));
+    json_key(writer, "odds");
+    json_real(writer, state->firing && rule_is_share(rule) ? exp(state->log_odds) : NAN);
+    json_key(writer, "clear_odds");
+    json_real(writer, rule_is_share(rule) ? rule->clear_odds : NAN);
 }
 
 static void write_rule(const struct detector *detector, struct json_writer *writer,
@@ -125,7 +189,7 @@ static void write_rule(const struct detector *detector, struct json_writer *writ
                                    .layout = layout,
                                    .born_s = series->born_s,
                                    .last_record_s = series->last_record_s,
-                                   .pending = &series->pending};
+                                   .last_gauge_s = series->last_gauge_s};
     struct rule_evidence evidence;
     rule_judge(rule, &watched->state, &view, &evidence);
     json_object_begin(writer);
@@ -139,13 +203,9 @@ static void write_rule(const struct detector *detector, struct json_writer *writ
     json_real(writer, rule_measure(rule, &watched->state, &view, evidence.window));
     json_key(writer, "threshold");
     json_real(writer, rule->threshold);
-    json_key(writer, "window_seconds");
-    json_integer(writer, layout->lengths_s[evidence.window]);
-    json_key(writer, "violations");
-    json_integer(writer, watched->state.violations);
-    json_key(writer, "clears");
-    json_integer(writer, watched->state.clears);
-    write_why(writer, rule, &watched->state, &evidence, layout);
+    write_count(writer, "window_seconds", layout->lengths_s[evidence.window]);
+    write_evidence(writer, rule, &watched->state, &evidence);
+    write_why(writer, rule, &watched->state, &evidence, layout->lengths_s[evidence.window]);
     json_object_end(writer);
 }
 
@@ -156,6 +216,8 @@ void detector_write_series(const struct detector *detector, struct json_writer *
         json_object_begin(writer);
         write_names(writer, series);
         write_time(writer, "time", series->newest_ms);
+        write_time_or_null(writer, "last_request", series->last_record_s);
+        write_time(writer, "partition_clock", detector->clock_ms);
         json_key(writer, "cpu");
         json_real(writer, series->last_cpu);
         json_key(writer, "memory");

@@ -1,6 +1,7 @@
 #include "detect/series.h"
 
 #include "event/event.h"
+#include "window/series_time.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 int series_table_init(struct series_table *table, size_t limit, uint64_t seed)
 {
     *table = (struct series_table){.limit = limit, .seed = seed, .slot_count = FIRST_SLOTS};
+    block_pool_init(&table->pool);
     table->slots = calloc(table->slot_count, sizeof(struct series *));
     return table->slots == NULL ? -1 : 0;
 }
@@ -30,6 +32,7 @@ void series_table_deinit(struct series_table *table)
     }
     free(table->all);
     free(table->slots);
+    block_pool_deinit(&table->pool);
 }
 
 uint64_t series_table_hash(const struct series_table *table, const struct event_text *service,
@@ -40,9 +43,19 @@ uint64_t series_table_hash(const struct series_table *table, const struct event_
     return route == NULL ? hash : XXH3_64bits_withSeed(route->data, route->size, ~hash);
 }
 
-void series_table_prefetch(const struct series_table *table, uint64_t hash)
+void series_table_prefetch_slot(const struct series_table *table, uint64_t hash)
 {
     __builtin_prefetch(&table->slots[hash & (table->slot_count - 1)]);
+}
+
+struct series *series_table_prefetch(const struct series_table *table, uint64_t hash)
+{
+    struct series *series = table->slots[hash & (table->slot_count - 1)];
+    if (series != NULL) {
+        __builtin_prefetch(series, 1);
+        __builtin_prefetch((const char *)series + 64);
+    }
+    return series;
 }
 
 static bool same_text(const char *mine, size_t size, const struct event_text *other)
@@ -98,12 +111,14 @@ static bool make_room(struct series_table *table)
             insert_slot(table, table->all[i]);
         }
     }
-    if (table->count % FIRST_SLOTS == 0) {
-        struct series **all = realloc(table->all, (table->count + FIRST_SLOTS) * sizeof(struct series *));
+    if (table->count == table->all_capacity) {
+        size_t capacity = table->all_capacity == 0 ? FIRST_SLOTS : table->all_capacity * 2;
+        struct series **all = realloc(table->all, capacity * sizeof(struct series *));
         if (all == NULL) {
             return false;
         }
         table->all = all;
+        table->all_capacity = capacity;
     }
     return true;
 }
@@ -113,8 +128,8 @@ static bool matches(const char *wanted, const struct event_text *text)
     return wanted[0] == '\0' || (strlen(wanted) == text->size && memcmp(wanted, text->data, text->size) == 0);
 }
 
-static bool rule_watches(const struct rule *rule, const struct event_text *service,
-                         const struct event_text *region, const struct event_text *route)
+bool series_is_watched(const struct rule *rule, const struct event_text *service,
+                       const struct event_text *region, const struct event_text *route)
 {
     return rule->by_route == (route != NULL) && matches(rule->match_service, service) &&
            matches(rule->match_region, region) && (route == NULL || matches(rule->match_route, route));
@@ -125,7 +140,7 @@ size_t series_count_rules(const struct rule_set *rules, const struct event_text 
 {
     size_t count = 0;
     for (size_t i = 0; i < rules->count; i++) {
-        count += rule_watches(&rules->rules[i], service, region, route);
+        count += series_is_watched(&rules->rules[i], service, region, route);
     }
     return count;
 }
@@ -156,7 +171,7 @@ static struct series *create_series(const struct event_text *service, const stru
     series->region_bytes = (uint16_t)region->size;
     series->route_bytes = route == NULL ? 0 : (uint16_t)route->size;
     for (size_t i = 0; i < rules->count; i++) {
-        if (rule_watches(&rules->rules[i], service, region, route)) {
+        if (series_is_watched(&rules->rules[i], service, region, route)) {
             struct watched_rule *watched = &series->rules[series->rule_count++];
             watched->rule = (uint16_t)i;
             watched->fingerprint = alert_fingerprint(rules->rules[i].name, series->service, series->region,
@@ -169,9 +184,10 @@ static struct series *create_series(const struct event_text *service, const stru
 
 struct series *series_table_add(struct series_table *table, uint64_t hash, const struct event_text *service,
                                 const struct event_text *region, const struct event_text *route,
-                                const struct rule_set *rules, int64_t start_ms, uint32_t id_seconds)
+                                const struct rule_set *rules, int64_t start_ms, uint32_t id_past_s,
+                                uint32_t id_future_s)
 {
-    if (table->count >= table->limit || !make_room(table)) {
+    if (!make_room(table)) {
         return NULL;
     }
     struct series *series = create_series(service, region, route, rules);
@@ -180,17 +196,18 @@ struct series *series_table_add(struct series_table *table, uint64_t hash, const
     }
     series->hash = hash;
     series->newest_ms = start_ms;
-    series->born_s = start_ms / 1000;
+    series->born_s = series_time_second(start_ms);
     series->last_record_s = RULE_NEVER;
+    series->last_gauge_s = RULE_NEVER;
     series->last_cpu = NAN;
     series->last_memory = NAN;
-    series->window = window_create(&rules->layout, series->born_s);
-    series->ids = id_seconds == 0 ? NULL : recent_ids_create(id_seconds);
-    if (series->window == NULL || (id_seconds > 0 && series->ids == NULL)) {
+    series->window = window_create(&rules->layout, &table->pool, series->born_s);
+    series->ids =
+        id_past_s == 0 ? NULL : recent_ids_create(&table->pool, series->born_s, id_past_s, id_future_s);
+    if (series->window == NULL || (id_past_s > 0 && series->ids == NULL)) {
         destroy_series(series);
         return NULL;
     }
-    series->index = table->count;
     table->all[table->count++] = series;
     insert_slot(table, series);
     return series;
@@ -215,22 +232,31 @@ static void delete_slot(struct series_table *table, const struct series *series)
     table->slots[hole] = NULL;
 }
 
-void series_table_remove(struct series_table *table, struct series *series)
+void series_table_retain(struct series_table *table, bool (*stays)(void *context, struct series *series),
+                         void *context)
 {
-    delete_slot(table, series);
-    table->count--;
-    memmove(&table->all[series->index], &table->all[series->index + 1],
-            (table->count - series->index) * sizeof(struct series *));
-    for (size_t i = series->index; i < table->count; i++) {
-        table->all[i]->index = i;
+    size_t kept = 0;
+    for (size_t i = 0; i < table->count; i++) {
+        struct series *series = table->all[i];
+        if (stays(context, series)) {
+            table->all[kept++] = series;
+        } else {
+            delete_slot(table, series);
+            destroy_series(series);
+        }
     }
-    destroy_series(series);
+    table->count = kept;
 }
 
-size_t series_memory(const struct series *series)
+size_t series_table_memory(const struct series_table *table)
 {
-    size_t bytes = sizeof *series + series->rule_count * sizeof series->rules[0] + series->service_bytes +
-                   series->region_bytes + series->route_bytes + 3;
-    bytes += window_memory(series->window);
-    return bytes + (series->ids == NULL ? 0 : recent_ids_memory(series->ids));
+    size_t bytes = block_pool_memory(&table->pool) + table->slot_count * sizeof table->slots[0] +
+                   table->all_capacity * sizeof table->all[0];
+    for (size_t i = 0; i < table->count; i++) {
+        const struct series *series = table->all[i];
+        bytes += sizeof *series + series->rule_count * sizeof series->rules[0] + series->service_bytes +
+                 series->region_bytes + series->route_bytes + 3u;
+        bytes += window_memory(series->window) + (series->ids == NULL ? 0 : recent_ids_memory(series->ids));
+    }
+    return bytes;
 }

@@ -18,9 +18,9 @@ bool rule_is_latency(const struct rule *rule)
     return rule->signal <= RULE_LATENCY_P99;
 }
 
-double rule_quantile(const struct rule *rule)
+uint32_t rule_percentile(const struct rule *rule)
 {
-    return rule->signal == RULE_LATENCY_P50 ? 0.5 : rule->signal == RULE_LATENCY_P95 ? 0.95 : 0.99;
+    return rule->signal == RULE_LATENCY_P50 ? 50 : rule->signal == RULE_LATENCY_P95 ? 95 : 99;
 }
 
 bool rule_is_share(const struct rule *rule)
@@ -30,5 +30,5 @@ bool rule_is_share(const struct rule *rule)
 
 double rule_bad_share(const struct rule *rule)
 {
-    return rule->signal == RULE_ERROR_RATE ? rule->threshold : 1.0 - rule_quantile(rule);
+    return rule->signal == RULE_ERROR_RATE ? rule->threshold : (100 - rule_percentile(rule)) / 100.0;
 }

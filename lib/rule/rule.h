@@ -11,9 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RULE_NAME_BYTES  65
-#define RULE_LABEL_BYTES 257
-#define RULE_MAX         64
+#define RULE_NAME_BYTES    65
+#define RULE_LABEL_BYTES   257
+#define RULE_RUNBOOK_BYTES 256
+#define RULE_MAX           64
 
 enum rule_signal {
     RULE_LATENCY_P50,
@@ -46,7 +47,7 @@ struct rule {
     bool by_route; /* group_by has http.route */
     char match_service[RULE_LABEL_BYTES], match_region[RULE_LABEL_BYTES],
         match_route[RULE_LABEL_BYTES]; /* "": any */
-    char runbook[256];
+    char runbook[RULE_RUNBOOK_BYTES];
 };
 
 struct rule_set {
@@ -59,7 +60,7 @@ struct rule_set {
 const char *rule_signal_name(enum rule_signal signal);
 const char *rule_severity_name(enum rule_severity severity);
 bool rule_is_latency(const struct rule *rule);
-double rule_quantile(const struct rule *rule); /* 0.5, 0.95, 0.99; of latency rules */
+uint32_t rule_percentile(const struct rule *rule); /* 50, 95, 99; of latency rules */
 bool rule_is_share(
     const struct rule *rule); /* latency and error rate: a share of bad records against a limit */
 double rule_bad_share(const struct rule *rule); /* that limit: p */

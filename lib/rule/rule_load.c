@@ -77,7 +77,7 @@ static int read_name(struct loader *l, const struct yaml_node *mapping, struct r
     if (node == NULL || yaml_read_text(l->tree, node, "name", &name, l->error) != 0) {
         return -1;
     }
-    if (strlen(name) >= sizeof rule->name ||
+    if (name[0] == '\0' || strlen(name) >= sizeof rule->name ||
         strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") != strlen(name)) {
         return yaml_refuse(l->tree, node, l->error,
                            "'name' must be 1 to 64 letters, digits or _, not '%.80s'", name);
@@ -103,8 +103,7 @@ static int read_signal(struct loader *l, const struct yaml_node *mapping, struct
         return -1;
     }
     if (index == 1) {
-        return yaml_refuse(l->tree, type, l->error,
-                           "rules of type baseline are not supported yet; use static");
+        return yaml_refuse(l->tree, type, l->error, "baseline rules are not supported yet");
     }
     if (read_word(l, node, "signal", signals, &index) != 0) {
         return -1;

@@ -30,35 +30,67 @@ static uint64_t bad_records(const struct rule *rule, const struct window_counts 
     return rule->signal == RULE_ERROR_RATE ? counts->errors : counts->slow[rule->slow_index];
 }
 
-/* The window's counts, without what an earlier incident left in it. */
+static uint64_t bad_weight(const struct rule *rule, const struct window_counts *counts)
+{
+    return rule->signal == RULE_ERROR_RATE ? counts->error_weight : counts->slow_weight[rule->slow_index];
+}
+
+/* Seconds up to this one don't count: an earlier incident's. */
+static int64_t forgotten_until(const struct rule_state *state)
+{
+    return state->resolved_s == RULE_NEVER ? WINDOW_BEGINNING : state->resolved_s - 1;
+}
+
 static void read_counts(const struct rule_state *state, const struct rule_view *view, uint32_t window,
                         struct window_counts *counts)
 {
-    int64_t first_s = window_now(view->window) - view->layout->lengths_s[window] + 1;
-    if (state->resolved_s != RULE_NEVER && state->resolved_s > first_s) {
-        window_counts_after(view->window, window, state->resolved_s - 1, counts);
-    } else {
-        *counts = *window_counts(view->window, window);
-    }
+    window_read_counts(view->window, window, forgotten_until(state), counts);
+}
+
+static bool is_gauge(const struct rule *rule)
+{
+    return rule->signal == RULE_CPU || rule->signal == RULE_MEMORY;
+}
+
+static int64_t silent_seconds(const struct rule *rule, const struct rule_view *view)
+{
+    int64_t last_s = is_gauge(rule) ? view->last_gauge_s : view->last_record_s;
+    return window_now(view->window) - (last_s == RULE_NEVER ? view->born_s : last_s);
 }
 
 static bool has_no_data(const struct rule *rule, const struct rule_view *view)
 {
-    int64_t since_s = view->last_record_s == RULE_NEVER ? view->born_s : view->last_record_s;
-    return window_now(view->window) - since_s >= rule->no_data_after_s;
+    return silent_seconds(rule, view) >= rule->no_data_after_s;
+}
+
+static bool is_window_full(const struct rule *rule, const struct rule_state *state,
+                           const struct rule_view *view)
+{
+    int64_t since_s = state->resolved_s > view->born_s ? state->resolved_s : view->born_s;
+    return window_now(view->window) - since_s + 1 >= view->layout->lengths_s[rule->windows[0]];
+}
+
+bool rule_waits_for_time(const struct rule *rule, const struct rule_state *state,
+                         const struct rule_view *view)
+{
+    return (rule->on_no_data != RULE_HOLD && !has_no_data(rule, view)) ||
+           (rule->signal == RULE_REQUEST_RATE && !is_window_full(rule, state, view));
 }
 
 /* --- shares ---- */
 
+/* What the requests say, each with its weight: a division, because 0.29 * 100 is less than 29 to a double;
+ * and whole numbers for latency: the nearest rank's value is slow when more than 100 - percentile in 100 are.
+ */
 static bool is_over(const struct rule *rule, const struct window_counts *counts)
 {
-    if (rule_is_latency(rule)) { /* the nearest rank's value is slow: fewer than ceil(q n) records aren't */
-        double rank = ceil(rule_quantile(rule) * (double)counts->records);
-        return (double)(counts->records - bad_records(rule, counts)) < rank;
+    if (rule_is_latency(rule)) {
+        return bad_weight(rule, counts) * 100 > counts->weight * (100 - rule_percentile(rule));
     }
-    return (double)counts->errors > rule->threshold * (double)counts->records;
+    return (double)counts->error_weight / (double)counts->weight > rule->threshold;
 }
 
+/* What the records witness, each once. */
 static bool is_evidence(const struct rule *rule, const struct window_counts *counts)
 {
     uint64_t bad = bad_records(rule, counts);
@@ -69,10 +101,30 @@ static bool is_evidence(const struct rule *rule, const struct window_counts *cou
            binomial_tail_is_at_most(counts->records, bad, rule_bad_share(rule), 1.0 - rule->confidence);
 }
 
+static void note_window(const struct rule *rule, uint32_t window, const struct window_counts *counts,
+                        struct rule_evidence *evidence)
+{
+    evidence->window = window;
+    evidence->records = counts->records;
+    evidence->bad = bad_records(rule, counts);
+}
+
+static bool is_over_in_longer(const struct rule *rule, const struct rule_state *state,
+                              const struct rule_view *view, uint32_t from)
+{
+    for (uint32_t i = from; i < rule->window_count; i++) {
+        struct window_counts counts;
+        read_counts(state, view, rule->windows[i], &counts);
+        if (counts.records > 0 && is_over(rule, &counts)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void judge_share(const struct rule *rule, const struct rule_state *state, const struct rule_view *view,
                         struct rule_evidence *evidence)
 {
-    bool over_somewhere = false;
     bool seen_records = false;
     for (uint32_t i = 0; i < rule->window_count; i++) {
         struct window_counts counts;
@@ -81,30 +133,23 @@ static void judge_share(const struct rule *rule, const struct rule_state *state,
             continue;
         }
         if (!seen_records) {
-            evidence->window = rule->windows[i];
-            evidence->records = counts.records;
-            evidence->bad = bad_records(rule, &counts);
+            note_window(rule, rule->windows[i], &counts, evidence);
             seen_records = true;
         }
         if (!is_over(rule, &counts)) {
             /* No longer window can be violated now; whether one is over decides between clear and unknown. */
-            for (uint32_t k = i + 1; k < rule->window_count && !over_somewhere; k++) {
-                read_counts(state, view, rule->windows[k], &counts);
-                over_somewhere = counts.records > 0 && is_over(rule, &counts);
-            }
-            break;
+            bool is_over_somewhere = evidence->too_few || is_over_in_longer(rule, state, view, i + 1);
+            evidence->verdict = is_over_somewhere ? RULE_UNKNOWN : RULE_CLEAR;
+            return;
         }
-        over_somewhere = true;
         if (is_evidence(rule, &counts)) {
-            *evidence = (struct rule_evidence){.verdict = RULE_VIOLATED,
-                                               .window = rule->windows[i],
-                                               .records = counts.records,
-                                               .bad = bad_records(rule, &counts)};
+            note_window(rule, rule->windows[i], &counts, evidence);
+            evidence->too_few = false;
+            evidence->verdict = RULE_VIOLATED;
             return;
         }
         evidence->too_few = true;
     }
-    evidence->verdict = seen_records && !over_somewhere ? RULE_CLEAR : RULE_UNKNOWN;
 }
 
 /* --- plain comparisons ---- */
@@ -112,64 +157,49 @@ static void judge_share(const struct rule *rule, const struct rule_state *state,
 static void judge_plain(const struct rule *rule, const struct rule_state *state, const struct rule_view *view,
                         struct rule_evidence *evidence)
 {
-    uint32_t window = rule->windows[0];
-    int64_t age_s = window_now(view->window) - view->born_s + 1;
     struct window_counts counts;
-    read_counts(state, view, window, &counts);
-    evidence->window = window;
+    read_counts(state, view, rule->windows[0], &counts);
     evidence->records = counts.records;
-    double value = rule_measure(rule, state, view, window);
-    bool is_full = rule->signal != RULE_REQUEST_RATE || age_s >= view->layout->lengths_s[window];
-    if (!is_full || isnan(value)) {
-        evidence->verdict = RULE_UNKNOWN;
-        return;
+    evidence->is_young = rule->signal == RULE_REQUEST_RATE && !is_window_full(rule, state, view);
+    double value = rule_measure(rule, state, view, rule->windows[0]);
+    if (!evidence->is_young && !isnan(value)) {
+        bool is_violated = rule->below ? value < rule->threshold : value > rule->threshold;
+        evidence->verdict = is_violated ? RULE_VIOLATED : RULE_CLEAR;
     }
-    bool violated = rule->below ? value < rule->threshold : value > rule->threshold;
-    evidence->verdict = violated ? RULE_VIOLATED : RULE_CLEAR;
 }
 
 void rule_judge(const struct rule *rule, const struct rule_state *state, const struct rule_view *view,
                 struct rule_evidence *evidence)
 {
-    *evidence = (struct rule_evidence){.window = rule->windows[0], .no_data = has_no_data(rule, view)};
-    if (evidence->no_data && rule->on_no_data == RULE_FIRE) {
-        evidence->verdict = RULE_VIOLATED;
-    } else if (rule_is_share(rule)) {
-        bool no_data = evidence->no_data;
+    *evidence =
+        (struct rule_evidence){.window = rule->windows[0], .value = NAN, .no_data = has_no_data(rule, view)};
+    if (rule_is_share(rule)) {
         judge_share(rule, state, view, evidence);
-        evidence->no_data = no_data;
+        if (state->firing) {
+            evidence->verdict = state->log_odds >= rule_log_clear_odds(rule) ? RULE_CLEAR : RULE_VIOLATED;
+        }
     } else {
         judge_plain(rule, state, view, evidence);
+    }
+    if (evidence->no_data && rule->on_no_data == RULE_FIRE) {
+        evidence->verdict = RULE_VIOLATED;
     }
 }
 
 /* --- while firing ---- */
 
 /* Adds the step's records to the evidence that it is over. */
-static void add_log_odds(const struct rule *rule, struct rule_state *state,
-                         const struct window_counts *pending)
+static void add_log_odds(const struct rule *rule, struct rule_state *state, const struct rule_view *view)
 {
+    struct window_counts step;
+    window_read_step(view->window, &step);
     double p = rule_bad_share(rule);
     double bad_share = fmax(2 * p, sqrt(p * state->share));
     bad_share = fmin(bad_share, fmax(MAX_BAD_SHARE, (1 + p) / 2));
-    double bad = (double)bad_records(rule, pending);
-    double good = (double)pending->records - bad;
+    double bad = (double)bad_records(rule, &step);
+    double good = (double)step.records - bad;
     double odds = state->log_odds + bad * log(p / bad_share) + good * log((1 - p) / (1 - bad_share));
     state->log_odds = fmin(fmax(odds, 0), rule_log_clear_odds(rule) + CAP_OVER_ODDS);
-}
-
-static enum rule_verdict judge_firing(const struct rule *rule, struct rule_state *state,
-                                      const struct rule_view *view, struct rule_evidence *evidence)
-{
-    rule_judge(rule, state, view, evidence);
-    if (evidence->no_data && rule->on_no_data == RULE_FIRE) {
-        return RULE_VIOLATED;
-    }
-    if (!rule_is_share(rule)) {
-        return evidence->verdict;
-    }
-    add_log_odds(rule, state, view->pending);
-    return state->log_odds >= rule_log_clear_odds(rule) ? RULE_CLEAR : RULE_VIOLATED;
 }
 
 static void damp_flapping(const struct rule *rule, struct rule_state *state, int64_t now_s)
@@ -188,8 +218,9 @@ static void damp_flapping(const struct rule *rule, struct rule_state *state, int
 }
 
 static enum rule_change fire(const struct rule *rule, struct rule_state *state, const struct rule_view *view,
-                             const struct rule_evidence *evidence)
+                             struct rule_evidence *evidence)
 {
+    evidence->value = rule_measure(rule, state, view, evidence->window);
     state->firing = true;
     state->announced = false;
     state->clears = 0;
@@ -200,9 +231,12 @@ static enum rule_change fire(const struct rule *rule, struct rule_state *state, 
     return RULE_FIRED;
 }
 
-static enum rule_change resolve(struct rule_state *state, const struct rule_view *view,
+/* The value is what led to the resolve: measured before the windows begin anew. */
+static enum rule_change resolve(const struct rule *rule, struct rule_state *state,
+                                const struct rule_view *view, struct rule_evidence *evidence,
                                 enum rule_change change)
 {
+    evidence->value = rule_measure(rule, state, view, evidence->window);
     state->firing = false;
     state->violations = 0;
     state->resolved_s = window_now(view->window) + 1;
@@ -229,20 +263,22 @@ static enum rule_change step_quiet(const struct rule *rule, struct rule_state *s
 static enum rule_change step_firing(const struct rule *rule, struct rule_state *state,
                                     const struct rule_view *view, struct rule_evidence *evidence)
 {
-    enum rule_verdict verdict = judge_firing(rule, state, view, evidence);
+    if (rule_is_share(rule)) {
+        add_log_odds(rule, state, view);
+    }
+    rule_judge(rule, state, view, evidence);
     if (evidence->no_data && rule->on_no_data == RULE_RESOLVE) {
         state->clear_s = window_now(view->window) + 1;
-        return resolve(state, view, RULE_RESOLVED_NO_DATA);
+        return resolve(rule, state, view, evidence, RULE_RESOLVED_NO_DATA);
     }
-    if (verdict == RULE_VIOLATED) {
+    if (evidence->verdict == RULE_VIOLATED) {
         state->clears = 0;
-        state->violations++;
-    } else if (verdict == RULE_CLEAR) {
+    } else if (evidence->verdict == RULE_CLEAR) {
         if (state->clears++ == 0) {
             state->clear_s = window_now(view->window) + 1;
         }
         if (state->clears >= rule_state_for_clear(rule, state)) {
-            return resolve(state, view, RULE_RESOLVED_CLEAR);
+            return resolve(rule, state, view, evidence, RULE_RESOLVED_CLEAR);
         }
     }
     return RULE_UNCHANGED;
@@ -261,14 +297,14 @@ static double measure_latency(const struct rule *rule, const struct rule_state *
 {
     struct histogram values;
     histogram_clear(&values);
-    int64_t after_s = state->resolved_s == RULE_NEVER || state->firing ? RULE_NEVER : state->resolved_s - 1;
-    window_read_values(view->window, view->layout->lengths_s[window], after_s, &values);
-    return histogram_quantile(&values, rule_quantile(rule));
+    window_read_values(view->window, view->layout->lengths_s[window], forgotten_until(state), &values);
+    return histogram_quantile(&values, rule_percentile(rule) / 100.0);
 }
 
 double rule_measure(const struct rule *rule, const struct rule_state *state, const struct rule_view *view,
                     uint32_t window)
 {
+    uint32_t length_s = view->layout->lengths_s[window];
     struct window_counts counts;
     read_counts(state, view, window, &counts);
     switch (rule->signal) {
@@ -279,11 +315,11 @@ double rule_measure(const struct rule *rule, const struct rule_state *state, con
     case RULE_ERROR_RATE:
         return counts.weight == 0 ? NAN : (double)counts.error_weight / (double)counts.weight;
     case RULE_REQUEST_RATE:
-        return (double)counts.weight / view->layout->lengths_s[window];
+        return (double)counts.weight / length_s;
     case RULE_CPU:
-        return window_gauge_mean(view->window, WINDOW_CPU, view->layout->lengths_s[window]);
+        return window_gauge_mean(view->window, WINDOW_CPU, length_s, forgotten_until(state));
     case RULE_MEMORY:
-        return window_gauge_mean(view->window, WINDOW_MEMORY, view->layout->lengths_s[window]);
+        return window_gauge_mean(view->window, WINDOW_MEMORY, length_s, forgotten_until(state));
     }
     return NAN;
 }

@@ -9,7 +9,8 @@
  * and utilisation are compared plainly. After a resolve the rule's windows begin anew. Flapping: a firing
  * within 2 minutes of a resolve doubles for_clear, up to 5 minutes; each 2 quiet minutes halve it again.
  *
- * A plain function of its inputs. Plain data, saved as it is by lib/detect. */
+ * A plain function of its inputs. Plain data, saved as it is by lib/detect. A healthy step costs a few
+ * comparisons: chance is worked out only over the limit. */
 #ifndef OBS_RULE_RULE_STATE_H
 #define OBS_RULE_RULE_STATE_H
 
@@ -24,7 +25,7 @@ struct rule_state {
     bool firing;
     bool announced;              /* the firing was published; false for one found in unannounced history */
     uint32_t sequence;           /* transitions published so far */
-    uint32_t violations, clears; /* evaluations in a row */
+    uint32_t violations, clears; /* evaluations in a row; violations stand still while firing */
     uint32_t for_clear;          /* with damping; 0: the rule's own */
     double log_odds;             /* of "over" against "still going on", while firing */
     double share;                /* when it fired */
@@ -38,8 +39,7 @@ struct rule_view {
     const struct window *window;
     const struct window_layout *layout;
     int64_t born_s;                      /* the series' first second */
-    int64_t last_record_s;               /* RULE_NEVER: none yet */
-    const struct window_counts *pending; /* records since the last step, for the CUSUM */
+    int64_t last_record_s, last_gauge_s; /* RULE_NEVER: none yet */
 };
 
 /* What was found, for the transition and for people. */
@@ -47,12 +47,14 @@ struct rule_evidence {
     enum rule_verdict verdict;
     uint32_t window; /* index into the layout: which one decided, or the shortest that has records */
     uint64_t records, bad;
-    bool no_data; /* nothing for no_data_after_s */
-    bool too_few; /* over the limit, but too few bad records or too likely chance */
+    double value;  /* measured there, when the step fired or resolved; otherwise NaN */
+    bool no_data;  /* nothing for no_data_after_s */
+    bool too_few;  /* over the limit, but too few bad records or too likely chance */
+    bool is_young; /* the window isn't full yet */
 };
 
 void rule_state_init(struct rule_state *state);
-/* What a rule that isn't firing makes of the series now. Changes nothing. */
+/* What the rule makes of the series now. Changes nothing. */
 void rule_judge(const struct rule *rule, const struct rule_state *state, const struct rule_view *view,
                 struct rule_evidence *evidence);
 /* One step: once for each second of the series' time, in order. */
@@ -62,6 +64,10 @@ enum rule_change rule_state_step(const struct rule *rule, struct rule_state *sta
  * that of the last 60 s. */
 double rule_measure(const struct rule *rule, const struct rule_state *state, const struct rule_view *view,
                     uint32_t window);
+/* An empty series of which nothing more comes: could time alone still change the state, because the rule
+ * waits for so many silent seconds or for its window to fill? */
+bool rule_waits_for_time(const struct rule *rule, const struct rule_state *state,
+                         const struct rule_view *view);
 uint32_t rule_state_for_clear(const struct rule *rule, const struct rule_state *state);
 double rule_log_clear_odds(const struct rule *rule);
 

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#define SUB_BITS      6
+#define SUB_BITS      HISTOGRAM_OCTAVE_BITS
 #define SUB_BUCKETS   (1 << SUB_BITS)
 #define LOWEST_OCTAVE (-20)
 #define EXPONENT_BIAS 1023
@@ -42,7 +42,19 @@ void histogram_clear(struct histogram *histogram)
 void histogram_add(struct histogram *histogram, uint16_t bucket, uint64_t weight)
 {
     histogram->counts[bucket] += weight;
+    histogram->octaves[bucket >> HISTOGRAM_OCTAVE_BITS] += weight;
     histogram->total += weight;
+}
+
+uint64_t histogram_rank(double quantile, uint64_t total)
+{
+    double n = (double)total;
+    double rank = ceil(quantile * n);
+    /* 0.95 * 340 may come out a little over 323: then 323 has reached the quantile already. */
+    if (rank > 1 && (rank - 1) / n >= quantile) {
+        rank -= 1;
+    }
+    return rank < 1 ? 1 : rank >= n ? total : (uint64_t)rank;
 }
 
 double histogram_quantile(const struct histogram *histogram, double quantile)
@@ -50,13 +62,13 @@ double histogram_quantile(const struct histogram *histogram, double quantile)
     if (histogram->total == 0) {
         return NAN;
     }
-    double exact = ceil(quantile * (double)histogram->total);
-    uint64_t rank = exact < 1 ? 1 : (uint64_t)exact;
-    if (rank > histogram->total) {
-        rank = histogram->total;
-    }
+    uint64_t rank = histogram_rank(quantile, histogram->total);
     uint64_t seen = 0;
-    uint16_t bucket = 0;
+    uint16_t octave = 0;
+    while (seen + histogram->octaves[octave] < rank) {
+        seen += histogram->octaves[octave++];
+    }
+    uint16_t bucket = (uint16_t)(octave << HISTOGRAM_OCTAVE_BITS);
     while (seen + histogram->counts[bucket] < rank) {
         seen += histogram->counts[bucket++];
     }

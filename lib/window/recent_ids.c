@@ -3,106 +3,160 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_SLOTS 16
+#define SLOT_BYTES  8
+#define FIRST_CLASS 0  /* 8 slots */
+#define LAST_CLASS  20 /* 8 M slots, 64 MiB: one second of one series */
 
 struct id_set {
-    int64_t second;  /* which second the slot holds now */
-    uint64_t *slots; /* 0: free */
-    uint32_t slot_count, used;
+    uint32_t block; /* of the pool: a table of hashes, 0 a free slot; 0: no table yet */
+    uint32_t used : 27;
+    uint32_t size_class : 5;
 };
 
 struct recent_ids {
-    uint32_t seconds;
-    int64_t newest;
+    struct block_pool *pool;
+    int64_t now;
+    uint32_t past, future;
+    uint32_t ring_length; /* past + 1 + future; a second has the slot: second mod ring_length */
     struct id_set sets[];
 };
 
-struct recent_ids *recent_ids_create(uint32_t seconds)
+struct recent_ids *recent_ids_create(struct block_pool *pool, int64_t now, uint32_t past_seconds,
+                                     uint32_t future_seconds)
 {
-    struct recent_ids *ids = calloc(1, sizeof *ids + seconds * sizeof ids->sets[0]);
+    uint32_t ring_length = past_seconds + 1 + future_seconds;
+    struct recent_ids *ids = calloc(1, sizeof *ids + ring_length * sizeof ids->sets[0]);
     if (ids != NULL) {
-        ids->seconds = seconds;
-        ids->newest = INT64_MIN;
-        for (uint32_t i = 0; i < seconds; i++) {
-            ids->sets[i].second = INT64_MIN;
-        }
+        ids->pool = pool;
+        ids->now = now;
+        ids->past = past_seconds;
+        ids->future = future_seconds;
+        ids->ring_length = ring_length;
     }
     return ids;
 }
 
+static void clear_set(struct recent_ids *ids, struct id_set *set)
+{
+    if (set->block != 0) {
+        block_pool_give_back(ids->pool, set->block, set->size_class);
+        *set = (struct id_set){0};
+    }
+}
+
 void recent_ids_destroy(struct recent_ids *ids)
 {
-    for (uint32_t i = 0; ids != NULL && i < ids->seconds; i++) {
-        free(ids->sets[i].slots);
+    for (uint32_t i = 0; ids != NULL && i < ids->ring_length; i++) {
+        clear_set(ids, &ids->sets[i]);
     }
     free(ids);
 }
 
-/* The slot that has the hash, or the free one where it belongs. */
-static uint64_t *find_slot(const struct id_set *set, uint64_t hash)
+static uint32_t slot_of(const struct recent_ids *ids, int64_t second)
 {
-    uint32_t mask = set->slot_count - 1;
-    uint32_t at = (uint32_t)hash & mask;
-    while (set->slots[at] != 0 && set->slots[at] != hash) {
-        at = (at + 1) & mask;
-    }
-    return &set->slots[at];
+    int64_t slot = second % ids->ring_length;
+    return (uint32_t)(slot < 0 ? slot + ids->ring_length : slot);
 }
 
-static bool grow(struct id_set *set)
+void recent_ids_advance(struct recent_ids *ids, int64_t now)
 {
-    struct id_set larger = {.second = set->second,
-                            .slot_count = set->slot_count == 0 ? FIRST_SLOTS : set->slot_count * 2};
-    larger.slots = calloc(larger.slot_count, sizeof *larger.slots);
-    if (larger.slots == NULL) {
+    int64_t forgotten = now - ids->now;
+    if (forgotten > ids->ring_length) {
+        forgotten = ids->ring_length;
+    }
+    for (int64_t i = 0; i < forgotten; i++) {
+        clear_set(ids, &ids->sets[slot_of(ids, ids->now - ids->past + i)]);
+    }
+    ids->now = now;
+}
+
+static uint32_t slots_in(const struct id_set *set)
+{
+    return (uint32_t)(BLOCK_BYTES / SLOT_BYTES) << set->size_class;
+}
+
+/* The slot that has the hash, or the free one where it belongs. */
+static uint64_t *find_slot(uint64_t *slots, uint32_t slot_count, uint64_t hash)
+{
+    uint32_t mask = slot_count - 1;
+    uint32_t at = (uint32_t)hash & mask;
+    while (slots[at] != 0 && slots[at] != hash) {
+        at = (at + 1) & mask;
+    }
+    return &slots[at];
+}
+
+static bool grow(struct recent_ids *ids, struct id_set *set)
+{
+    struct id_set larger = {.used = set->used,
+                            .size_class = set->block == 0 ? FIRST_CLASS : (set->size_class + 1u) & 31u};
+    if (larger.size_class > LAST_CLASS) {
         return false;
     }
-    for (uint32_t i = 0; i < set->slot_count; i++) {
-        if (set->slots[i] != 0) {
-            *find_slot(&larger, set->slots[i]) = set->slots[i];
-            larger.used++;
-        }
+    larger.block = block_pool_take(ids->pool, larger.size_class);
+    if (larger.block == 0) {
+        return false;
     }
-    free(set->slots);
+    uint64_t *slots = block_pool_at(ids->pool, larger.block);
+    memset(slots, 0, (size_t)slots_in(&larger) * SLOT_BYTES);
+    if (set->block != 0) {
+        const uint64_t *old = block_pool_at(ids->pool, set->block);
+        for (uint32_t i = 0; i < slots_in(set); i++) {
+            if (old[i] != 0) {
+                *find_slot(slots, slots_in(&larger), old[i]) = old[i];
+            }
+        }
+        block_pool_give_back(ids->pool, set->block, set->size_class);
+    }
     *set = larger;
     return true;
 }
 
+static bool is_remembered(const struct recent_ids *ids, int64_t second)
+{
+    return second >= ids->now - ids->past && second <= ids->now + ids->future;
+}
+
 bool recent_ids_check(struct recent_ids *ids, int64_t second, uint64_t hash)
 {
-    if (ids->newest != INT64_MIN && second <= ids->newest - ids->seconds) {
+    if (!is_remembered(ids, second)) {
         return false;
     }
-    if (second > ids->newest) {
-        ids->newest = second;
-    }
-    int64_t index = second % ids->seconds;
-    struct id_set *set = &ids->sets[index < 0 ? index + ids->seconds : index];
-    if (set->second != second) { /* an older second's: begin anew in its memory */
-        if (set->used > 0) {
-            memset(set->slots, 0, set->slot_count * sizeof *set->slots);
-        }
-        set->second = second;
-        set->used = 0;
-    }
-    if (set->used * 8 >= set->slot_count * 7 && !grow(set)) {
+    struct id_set *set = &ids->sets[slot_of(ids, second)];
+    bool is_full = set->block == 0 || set->used * UINT64_C(16) >= slots_in(set) * UINT64_C(15);
+    if (is_full && !grow(ids, set)) {
         return false;
     }
     hash += hash == 0; /* 0 marks a free slot */
-    uint64_t *slot = find_slot(set, hash);
+    uint64_t *slot = find_slot(block_pool_at(ids->pool, set->block), slots_in(set), hash);
     if (*slot == hash) {
         return true;
     }
     *slot = hash;
-    set->used++;
+    set->used = (set->used + 1u) & ((1u << 27) - 1);
     return false;
+}
+
+void recent_ids_prefetch(const struct recent_ids *ids, int64_t second)
+{
+    __builtin_prefetch(ids);
+    /* Where the set would lie needs the ring's length, which is the same line. */
+    (void)second;
+}
+
+void recent_ids_prefetch_slot(const struct recent_ids *ids, int64_t second, uint64_t hash)
+{
+    if (!is_remembered(ids, second)) {
+        return;
+    }
+    const struct id_set *set = &ids->sets[slot_of(ids, second)];
+    if (set->block != 0) {
+        const uint64_t *slots = block_pool_at(ids->pool, set->block);
+        __builtin_prefetch(&slots[(uint32_t)hash & (slots_in(set) - 1)], 1);
+    }
 }
 
 size_t recent_ids_memory(const struct recent_ids *ids)
 {
-    size_t bytes = sizeof *ids + ids->seconds * sizeof ids->sets[0];
-    for (uint32_t i = 0; i < ids->seconds; i++) {
-        bytes += ids->sets[i].slot_count * sizeof ids->sets[i].slots[0];
-    }
-    return bytes;
+    return sizeof *ids + ids->ring_length * sizeof ids->sets[0];
 }

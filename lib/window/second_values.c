@@ -1,107 +1,124 @@
 #include "window/second_values.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #define WEIGHT_BIT   0x8000u
 #define WEIGHT_SHIFT 15
-#define MAX_WORDS    8 /* of one entry: a code and seven weight words, enough for any total of a second */
+#define MAX_WORDS    6 /* of one entry: a code and five weight words, 75 bits */
 #define FIRST_JOIN   512
-#define FIRST_WORDS  16
+#define BLOCK_WORDS  29
 
-static bool make_room(struct second_values *values)
+struct value_block {
+    uint32_t previous;
+    uint16_t used;
+    uint16_t words[BLOCK_WORDS];
+};
+
+_Static_assert(sizeof(struct value_block) == BLOCK_BYTES, "a block of values fills a block of the pool");
+
+static struct value_block *add_block(struct second_values *values, struct block_pool *pool)
 {
-    if (values->count + MAX_WORDS <= values->capacity) {
-        return true;
+    uint32_t block = block_pool_take(pool, 0);
+    if (block == 0) {
+        return NULL;
     }
-    uint32_t capacity = values->capacity == 0 ? FIRST_WORDS : values->capacity + values->capacity / 2;
-    uint16_t *words = realloc(values->words, capacity * sizeof *words);
-    if (words == NULL) {
-        return false;
-    }
-    values->words = words;
-    values->capacity = capacity;
-    return true;
+    struct value_block *at = block_pool_at(pool, block);
+    at->previous = values->last;
+    at->used = 0;
+    values->last = block;
+    return at;
 }
 
-static void append_entry(struct second_values *values, uint16_t bucket, uint64_t weight)
+/* The code and its weight words; returns how many. */
+static uint16_t encode_entry(uint16_t words[MAX_WORDS], uint16_t bucket, uint64_t weight)
 {
-    values->words[values->count++] = bucket;
+    uint16_t count = 0;
+    words[count++] = bucket;
     if (weight == 1) {
-        return;
+        return count;
     }
     int shift = 0;
-    while (weight >> shift >> WEIGHT_SHIFT != 0) {
+    while (shift + WEIGHT_SHIFT < 64 && weight >> (shift + WEIGHT_SHIFT) != 0) {
         shift += WEIGHT_SHIFT;
     }
     for (; shift >= 0; shift -= WEIGHT_SHIFT) {
-        values->words[values->count++] = (uint16_t)(WEIGHT_BIT | (weight >> shift & (WEIGHT_BIT - 1)));
+        words[count++] = (uint16_t)(WEIGHT_BIT | (weight >> shift & (WEIGHT_BIT - 1)));
     }
+    return count;
 }
 
-static bool join_equal_codes(struct second_values *values)
+static bool append_entry(struct second_values *values, struct block_pool *pool, uint16_t bucket,
+                         uint64_t weight)
 {
-    struct histogram *sums = calloc(1, sizeof *sums);
-    if (sums == NULL) {
-        return false;
-    }
-    second_values_read(values, sums);
-    values->count = 0;
-    bool whole = true;
-    for (uint32_t bucket = 0; bucket < HISTOGRAM_BUCKETS && whole; bucket++) {
-        if (sums->counts[bucket] > 0) {
-            whole = make_room(values);
-            if (whole) {
-                append_entry(values, (uint16_t)bucket, sums->counts[bucket]);
-            }
+    uint16_t words[MAX_WORDS];
+    uint16_t count = encode_entry(words, bucket, weight);
+    struct value_block *block = values->last == 0 ? NULL : block_pool_at(pool, values->last);
+    if (block == NULL || block->used + count > BLOCK_WORDS) {
+        block = add_block(values, pool);
+        if (block == NULL) {
+            return false;
         }
     }
-    free(sums);
-    values->join_at = values->count * 2 < FIRST_JOIN ? FIRST_JOIN : values->count * 2;
-    return whole;
-}
-
-bool second_values_add(struct second_values *values, uint16_t bucket, uint32_t weight)
-{
-    if (values->count >= values->join_at && values->join_at > 0 && !join_equal_codes(values)) {
-        return false;
+    for (uint16_t i = 0; i < count; i++) {
+        block->words[block->used++] = words[i];
     }
-    if (values->join_at == 0) {
-        values->join_at = FIRST_JOIN;
-    }
-    if (!make_room(values)) {
-        return false;
-    }
-    append_entry(values, bucket, weight);
+    values->words += count;
     return true;
 }
 
-void second_values_clear(struct second_values *values)
+static bool join_equal_codes(struct second_values *values, struct block_pool *pool)
 {
-    values->count = 0;
-    values->join_at = FIRST_JOIN;
+    struct histogram sums;
+    histogram_clear(&sums);
+    second_values_read(values, pool, &sums);
+    second_values_clear(values, pool); /* so that the blocks are there for what follows */
+    bool whole = true;
+    for (uint32_t bucket = 0; bucket < HISTOGRAM_BUCKETS && whole; bucket++) {
+        whole = sums.counts[bucket] == 0 || append_entry(values, pool, (uint16_t)bucket, sums.counts[bucket]);
+    }
+    values->join_at = values->words * 2 < FIRST_JOIN ? FIRST_JOIN : values->words * 2;
+    return whole;
 }
 
-void second_values_free(struct second_values *values)
+bool second_values_add(struct second_values *values, struct block_pool *pool, uint16_t bucket,
+                       uint64_t weight)
 {
-    free(values->words);
+    if (values->join_at == 0) {
+        values->join_at = FIRST_JOIN;
+    }
+    if (values->words >= values->join_at && !join_equal_codes(values, pool)) {
+        return false;
+    }
+    return append_entry(values, pool, bucket, weight);
+}
+
+void second_values_clear(struct second_values *values, struct block_pool *pool)
+{
+    while (values->last != 0) {
+        uint32_t block = values->last;
+        values->last = ((const struct value_block *)block_pool_at(pool, block))->previous;
+        block_pool_give_back(pool, block, 0);
+    }
     *values = (struct second_values){0};
 }
 
-void second_values_read(const struct second_values *values, struct histogram *into)
+static void read_block(const struct value_block *block, struct histogram *into)
 {
-    uint32_t at = 0;
-    while (at < values->count) {
-        uint16_t bucket = values->words[at++];
+    uint16_t at = 0;
+    while (at < block->used) {
+        uint16_t bucket = block->words[at++];
         uint64_t weight = 0;
-        while (at < values->count && (values->words[at] & WEIGHT_BIT) != 0) {
-            weight = weight << WEIGHT_SHIFT | (values->words[at++] & (WEIGHT_BIT - 1));
+        while (at < block->used && (block->words[at] & WEIGHT_BIT) != 0) {
+            weight = weight << WEIGHT_SHIFT | (block->words[at++] & (WEIGHT_BIT - 1));
         }
         histogram_add(into, bucket, weight == 0 ? 1 : weight);
     }
 }
 
-size_t second_values_memory(const struct second_values *values)
+void second_values_read(const struct second_values *values, const struct block_pool *pool,
+                        struct histogram *into)
 {
-    return values->capacity * sizeof *values->words;
+    for (uint32_t block = values->last; block != 0;) {
+        const struct value_block *at = block_pool_at(pool, block);
+        read_block(at, into);
+        block = at->previous;
+    }
 }

@@ -1,9 +1,12 @@
-/* The ring, one slot a second, slot = second mod ring length:
+/* One piece of memory, and a ring in which a second has the slot: second mod the longest window.
  *
- *     seconds[]  records errors slow[k]      what counts as evidence, four bytes each
- *     weights[]  the same, as weights        only from the first record that weighs more than one
- *     values[]   bucket codes                the last 60 seconds
- *     gauges[]   sums and counts             only when a rule or a page wants utilisation
+ *     running     the second `now`: what was added to it since it began
+ *     late        what was added to earlier seconds since then, only to tell a step's records
+ *     totals[]    one for each length, without the running second
+ *     values[60]  chains of bucket codes, slot: second mod 60
+ *     ring        records errors slow[k]  16 bits each; 32 from the first second that needs more
+ *     weights     the same as 64-bit weights, from the first record that weighs more than one
+ *     gauges      sums and counts, only when a rule wants utilisation
  */
 #include "window/window.h"
 
@@ -13,8 +16,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct second {
-    uint32_t records, errors, slow[WINDOW_THRESHOLDS];
+#define MAX_CELLS (2 + WINDOW_THRESHOLDS) /* records, errors, slow[k] */
+
+/* One second, or the sum of several: either records or weights. */
+struct cells {
+    uint64_t of[MAX_CELLS];
 };
 
 struct gauge_second {
@@ -22,16 +28,25 @@ struct gauge_second {
     uint16_t count[WINDOW_GAUGES];
 };
 
+struct total {
+    struct cells records, weights; /* weights only while window->weights is there */
+};
+
 struct window {
-    const struct window_layout *layout;
     int64_t now;
-    uint32_t ring_length;
-    uint32_t second_bytes; /* a second without the thresholds that the layout doesn't have */
-    unsigned char *seconds;
-    struct second *weights;
+    const struct window_layout *layout;
+    struct block_pool *pool;
+    struct cells running, running_weights;
+    struct cells late, late_weights;
+    uint32_t ring_length, cell_count;
+    bool is_wide;     /* the ring has 32 bits a cell */
+    bool has_running; /* something was added since the last step */
+    int64_t last_gauge;
+    void *ring;
+    uint64_t *weights;
     struct gauge_second *gauges;
-    struct window_counts totals[WINDOW_LENGTHS];
     struct second_values values[WINDOW_VALUE_SECONDS];
+    struct total totals[];
 };
 
 static uint32_t longest(const struct window_layout *layout)
@@ -39,39 +54,29 @@ static uint32_t longest(const struct window_layout *layout)
     return layout->lengths_s[layout->length_count - 1];
 }
 
-static uint32_t slot_of(const struct window *window, int64_t second)
+static uint32_t slot_in(int64_t second, uint32_t length)
 {
-    int64_t slot = second % window->ring_length;
-    return (uint32_t)(slot < 0 ? slot + window->ring_length : slot);
+    int64_t slot = second % length;
+    return (uint32_t)(slot < 0 ? slot + length : slot);
 }
 
-static struct second *second_at(const struct window *window, uint32_t slot)
+struct window *window_create(const struct window_layout *layout, struct block_pool *pool, int64_t now)
 {
-    return (struct second *)(void *)(window->seconds + (size_t)slot * window->second_bytes);
-}
-
-static struct second_values *values_at(struct window *window, int64_t second)
-{
-    int64_t slot = second % WINDOW_VALUE_SECONDS;
-    return &window->values[slot < 0 ? slot + WINDOW_VALUE_SECONDS : slot];
-}
-
-struct window *window_create(const struct window_layout *layout, int64_t now)
-{
-    struct window *window = calloc(1, sizeof *window);
+    struct window *window = calloc(1, sizeof *window + layout->length_count * sizeof window->totals[0]);
     if (window == NULL) {
         return NULL;
     }
-    window->layout = layout;
     window->now = now;
+    window->layout = layout;
+    window->pool = pool;
     window->ring_length = longest(layout);
-    window->second_bytes =
-        (uint32_t)(offsetof(struct second, slow) + layout->threshold_count * sizeof(uint32_t));
-    window->seconds = calloc(window->ring_length, window->second_bytes);
+    window->cell_count = 2 + layout->threshold_count;
+    window->last_gauge = INT64_MIN;
+    window->ring = calloc((size_t)window->ring_length * window->cell_count, sizeof(uint16_t));
     if (layout->gauges) {
         window->gauges = calloc(window->ring_length, sizeof *window->gauges);
     }
-    if (window->seconds == NULL || (layout->gauges && window->gauges == NULL)) {
+    if (window->ring == NULL || (layout->gauges && window->gauges == NULL)) {
         window_destroy(window);
         return NULL;
     }
@@ -84,9 +89,9 @@ void window_destroy(struct window *window)
         return;
     }
     for (int i = 0; i < WINDOW_VALUE_SECONDS; i++) {
-        second_values_free(&window->values[i]);
+        second_values_clear(&window->values[i], window->pool);
     }
-    free(window->seconds);
+    free(window->ring);
     free(window->weights);
     free(window->gauges);
     free(window);
@@ -97,48 +102,152 @@ int64_t window_now(const struct window *window)
     return window->now;
 }
 
-/* --- adding ---- */
+/* --- the ring ---- */
 
-/* Weights are kept from here on: so far each record weighed one. */
-static bool begin_weights(struct window *window)
+static void read_ring(const struct window *window, uint32_t slot, struct cells *cells)
 {
-    window->weights = calloc(window->ring_length, sizeof *window->weights);
+    size_t first = (size_t)slot * window->cell_count;
+    for (uint32_t i = 0; i < window->cell_count; i++) {
+        cells->of[i] = window->is_wide ? ((const uint32_t *)window->ring)[first + i]
+                                       : ((const uint16_t *)window->ring)[first + i];
+    }
+}
+
+static void read_weights(const struct window *window, uint32_t slot, struct cells *cells)
+{
     if (window->weights == NULL) {
+        read_ring(window, slot, cells); /* so far each record weighed one */
+        return;
+    }
+    for (uint32_t i = 0; i < window->cell_count; i++) {
+        cells->of[i] = window->weights[(size_t)slot * window->cell_count + i];
+    }
+}
+
+/* A second with more than 65 535 records: the ring gets 32 bits a cell and keeps them. */
+static bool widen(struct window *window)
+{
+    size_t cells = (size_t)window->ring_length * window->cell_count;
+    uint32_t *wide = calloc(cells, sizeof *wide);
+    if (wide == NULL) {
         return false;
     }
-    for (uint32_t slot = 0; slot < window->ring_length; slot++) {
-        memcpy(&window->weights[slot], second_at(window, slot), window->second_bytes);
+    for (size_t i = 0; i < cells; i++) {
+        wide[i] = ((const uint16_t *)window->ring)[i];
+    }
+    free(window->ring);
+    window->ring = wide;
+    window->is_wide = true;
+    return true;
+}
+
+static bool fits(const struct window *window, uint32_t slot, const struct cells *added)
+{
+    struct cells before = {{0}};
+    read_ring(window, slot, &before);
+    /* Records are the largest cell. */
+    return before.of[0] + added->of[0] <= (window->is_wide ? UINT32_MAX : UINT16_MAX);
+}
+
+/* False: no memory, or 2^32 records in a second; then the second goes uncounted. */
+static bool add_to_ring(struct window *window, uint32_t slot, const struct cells *added,
+                        const struct cells *weights)
+{
+    if (!fits(window, slot, added) && (window->is_wide || !widen(window) || !fits(window, slot, added))) {
+        return false;
+    }
+    size_t first = (size_t)slot * window->cell_count;
+    for (uint32_t i = 0; i < window->cell_count; i++) {
+        if (window->is_wide) {
+            ((uint32_t *)window->ring)[first + i] += (uint32_t)added->of[i];
+        } else {
+            uint16_t *cell = &((uint16_t *)window->ring)[first + i];
+            *cell = (uint16_t)(*cell + added->of[i]);
+        }
+        if (window->weights != NULL) {
+            window->weights[first + i] += weights->of[i];
+        }
     }
     return true;
 }
 
-static void add_to_second(const struct window_layout *layout, struct second *second, double duration_s,
-                          bool is_error, uint32_t weight)
+static void clear_slot(struct window *window, uint32_t slot)
 {
-    second->records += weight;
-    second->errors += is_error ? weight : 0;
-    for (uint32_t k = 0; k < layout->threshold_count; k++) {
-        second->slow[k] += duration_s > layout->thresholds_s[k] ? weight : 0;
+    size_t bytes = window->cell_count * (window->is_wide ? sizeof(uint32_t) : sizeof(uint16_t));
+    memset((unsigned char *)window->ring + slot * bytes, 0, bytes);
+    if (window->weights != NULL) {
+        memset(&window->weights[(size_t)slot * window->cell_count], 0,
+               window->cell_count * sizeof *window->weights);
+    }
+    if (window->gauges != NULL) {
+        memset(&window->gauges[slot], 0, sizeof window->gauges[slot]);
     }
 }
 
-static void add_to_totals(const struct window_layout *layout, struct window_counts *totals, double duration_s,
-                          bool is_error, uint32_t weight)
+/* --- adding ---- */
+
+static void add_cells(struct cells *to, const struct cells *what, uint32_t count)
 {
-    totals->records++;
-    totals->weight += weight;
-    totals->errors += is_error;
-    totals->error_weight += is_error ? weight : 0;
+    for (uint32_t i = 0; i < count; i++) {
+        to->of[i] += what->of[i];
+    }
+}
+
+static void subtract_cells(struct cells *from, const struct cells *what, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        from->of[i] -= what->of[i];
+    }
+}
+
+/* Weights are kept from here on. */
+static bool begin_weights(struct window *window)
+{
+    window->weights = calloc((size_t)window->ring_length * window->cell_count, sizeof *window->weights);
+    if (window->weights == NULL) {
+        return false;
+    }
+    for (uint32_t slot = 0; slot < window->ring_length; slot++) {
+        struct cells records = {{0}};
+        read_ring(window, slot, &records);
+        memcpy(&window->weights[(size_t)slot * window->cell_count], records.of,
+               window->cell_count * sizeof *window->weights);
+    }
+    for (uint32_t i = 0; i < window->layout->length_count; i++) {
+        window->totals[i].weights = window->totals[i].records;
+    }
+    return true;
+}
+
+static void cells_of_record(const struct window_layout *layout, double duration_s, bool is_error,
+                            uint32_t weight, struct cells *cells)
+{
+    cells->of[0] = weight;
+    cells->of[1] = is_error ? weight : 0;
     for (uint32_t k = 0; k < layout->threshold_count; k++) {
-        bool is_slow = duration_s > layout->thresholds_s[k];
-        totals->slow[k] += is_slow;
-        totals->slow_weight[k] += is_slow ? weight : 0;
+        cells->of[2 + k] = duration_s > layout->thresholds_s[k] ? weight : 0;
+    }
+}
+
+/* To the ring and to the totals of the windows that hold the second. */
+static void add_to_past(struct window *window, int64_t second, const struct cells *records,
+                        const struct cells *weights)
+{
+    const struct window_layout *layout = window->layout;
+    int64_t age = window->now - second;
+    if (!add_to_ring(window, slot_in(second, window->ring_length), records, weights)) {
+        return;
+    }
+    for (uint32_t i = layout->length_count; i > 0 && age < layout->lengths_s[i - 1]; i--) {
+        add_cells(&window->totals[i - 1].records, records, window->cell_count);
+        if (window->weights != NULL) {
+            add_cells(&window->totals[i - 1].weights, weights, window->cell_count);
+        }
     }
 }
 
 void window_add(struct window *window, int64_t second, double duration_s, bool is_error, uint32_t weight)
 {
-    const struct window_layout *layout = window->layout;
     int64_t age = window->now - second;
     if (age < 0 || age >= window->ring_length) {
         return;
@@ -146,16 +255,22 @@ void window_add(struct window *window, int64_t second, double duration_s, bool i
     if (weight > 1 && window->weights == NULL && !begin_weights(window)) {
         weight = 1;
     }
-    uint32_t slot = slot_of(window, second);
-    add_to_second(layout, second_at(window, slot), duration_s, is_error, 1);
-    if (window->weights != NULL) {
-        add_to_second(layout, &window->weights[slot], duration_s, is_error, weight);
-    }
-    for (uint32_t i = layout->length_count; i > 0 && age < layout->lengths_s[i - 1]; i--) {
-        add_to_totals(layout, &window->totals[i - 1], duration_s, is_error, weight);
+    struct cells record;
+    struct cells weights;
+    cells_of_record(window->layout, duration_s, is_error, 1, &record);
+    cells_of_record(window->layout, duration_s, is_error, weight, &weights);
+    window->has_running = true;
+    if (age == 0) {
+        add_cells(&window->running, &record, window->cell_count);
+        add_cells(&window->running_weights, &weights, window->cell_count);
+    } else {
+        add_to_past(window, second, &record, &weights);
+        add_cells(&window->late, &record, window->cell_count);
+        add_cells(&window->late_weights, &weights, window->cell_count);
     }
     if (age < WINDOW_VALUE_SECONDS) {
-        (void)second_values_add(values_at(window, second), histogram_bucket(duration_s), weight);
+        (void)second_values_add(&window->values[slot_in(second, WINDOW_VALUE_SECONDS)], window->pool,
+                                histogram_bucket(duration_s), weight);
     }
 }
 
@@ -165,49 +280,32 @@ void window_add_gauge(struct window *window, int64_t second, enum window_gauge g
     if (window->gauges == NULL || isnan(value) || age < 0 || age >= window->ring_length) {
         return;
     }
-    struct gauge_second *slot = &window->gauges[slot_of(window, second)];
+    struct gauge_second *slot = &window->gauges[slot_in(second, window->ring_length)];
     if (slot->count[gauge] < UINT16_MAX) {
         slot->sum[gauge] += (float)value;
         slot->count[gauge]++;
+    }
+    if (second > window->last_gauge) {
+        window->last_gauge = second;
     }
 }
 
 /* --- time passes ---- */
 
-static void subtract_second(const struct window *window, struct window_counts *totals, uint32_t slot)
+/* The running second ends: it becomes a second of the ring. */
+static void end_running_second(struct window *window)
 {
-    const struct second *records = second_at(window, slot);
-    const struct second *weights = window->weights != NULL ? &window->weights[slot] : records;
-    totals->records -= records->records;
-    totals->errors -= records->errors;
-    totals->weight -= weights->records;
-    totals->error_weight -= weights->errors;
-    for (uint32_t k = 0; k < window->layout->threshold_count; k++) {
-        totals->slow[k] -= records->slow[k];
-        totals->slow_weight[k] -= weights->slow[k];
+    if (!window->has_running) {
+        return;
     }
-}
-
-static void clear_slot(struct window *window, uint32_t slot)
-{
-    memset(second_at(window, slot), 0, window->second_bytes);
-    if (window->weights != NULL) {
-        memset(&window->weights[slot], 0, sizeof window->weights[slot]);
+    if (window->running.of[0] > 0) {
+        add_to_past(window, window->now, &window->running, &window->running_weights);
     }
-    if (window->gauges != NULL) {
-        memset(&window->gauges[slot], 0, sizeof window->gauges[slot]);
-    }
-}
-
-static void clear_all(struct window *window)
-{
-    memset(window->totals, 0, sizeof window->totals);
-    for (uint32_t slot = 0; slot < window->ring_length; slot++) {
-        clear_slot(window, slot);
-    }
-    for (int i = 0; i < WINDOW_VALUE_SECONDS; i++) {
-        second_values_clear(&window->values[i]);
-    }
+    memset(&window->running, 0, sizeof window->running);
+    memset(&window->running_weights, 0, sizeof window->running_weights);
+    memset(&window->late, 0, sizeof window->late);
+    memset(&window->late_weights, 0, sizeof window->late_weights);
+    window->has_running = false;
 }
 
 static void advance_one(struct window *window)
@@ -215,85 +313,177 @@ static void advance_one(struct window *window)
     const struct window_layout *layout = window->layout;
     window->now++;
     for (uint32_t i = 0; i < layout->length_count; i++) {
-        subtract_second(window, &window->totals[i], slot_of(window, window->now - layout->lengths_s[i]));
+        struct cells gone = {{0}};
+        uint32_t slot = slot_in(window->now - layout->lengths_s[i], window->ring_length);
+        read_ring(window, slot, &gone);
+        if (gone.of[0] == 0) {
+            continue;
+        }
+        subtract_cells(&window->totals[i].records, &gone, window->cell_count);
+        if (window->weights != NULL) {
+            read_weights(window, slot, &gone);
+            subtract_cells(&window->totals[i].weights, &gone, window->cell_count);
+        }
     }
     /* The longest window's oldest second has the new one's slot. */
-    clear_slot(window, slot_of(window, window->now));
-    second_values_clear(values_at(window, window->now));
+    clear_slot(window, slot_in(window->now, window->ring_length));
+    second_values_clear(&window->values[slot_in(window->now, WINDOW_VALUE_SECONDS)], window->pool);
+}
+
+static void clear_all(struct window *window)
+{
+    size_t cells = (size_t)window->ring_length * window->cell_count;
+    memset(window->totals, 0, window->layout->length_count * sizeof window->totals[0]);
+    memset(window->ring, 0, cells * (window->is_wide ? sizeof(uint32_t) : sizeof(uint16_t)));
+    if (window->weights != NULL) {
+        memset(window->weights, 0, cells * sizeof *window->weights);
+    }
+    if (window->gauges != NULL) {
+        memset(window->gauges, 0, window->ring_length * sizeof *window->gauges);
+    }
+    for (int i = 0; i < WINDOW_VALUE_SECONDS; i++) {
+        second_values_clear(&window->values[i], window->pool);
+    }
+}
+
+bool window_is_empty(const struct window *window)
+{
+    bool has_gauges =
+        window->last_gauge != INT64_MIN && window->now - window->last_gauge < window->ring_length;
+    return !window->has_running && window->totals[window->layout->length_count - 1].records.of[0] == 0 &&
+           !has_gauges;
 }
 
 void window_advance(struct window *window, int64_t now)
 {
-    if (now - window->now > window->ring_length && now - window->now > WINDOW_VALUE_SECONDS) {
-        clear_all(window);
-        window->now = now;
+    if (now <= window->now) {
         return;
     }
-    while (window->now < now) {
-        advance_one(window);
+    if (now - window->now > window->ring_length) {
+        end_running_second(window);
+        clear_all(window);
+        window->now = now;
+    } else if (window_is_empty(window)) {
+        window->now = now;
+    } else {
+        end_running_second(window);
+        while (window->now < now) {
+            advance_one(window);
+        }
     }
 }
 
 /* --- reading ---- */
 
-const struct window_counts *window_counts(const struct window *window, uint32_t index)
+static void copy_cells(const struct cells *records, const struct cells *weights, uint32_t cell_count,
+                       struct window_counts *counts)
 {
-    return &window->totals[index];
-}
-
-static void add_slot(const struct window *window, struct window_counts *counts, uint32_t slot)
-{
-    const struct second *records = second_at(window, slot);
-    const struct second *weights = window->weights != NULL ? &window->weights[slot] : records;
-    counts->records += records->records;
-    counts->errors += records->errors;
-    counts->weight += weights->records;
-    counts->error_weight += weights->errors;
-    for (uint32_t k = 0; k < window->layout->threshold_count; k++) {
-        counts->slow[k] += records->slow[k];
-        counts->slow_weight[k] += weights->slow[k];
+    counts->records = records->of[0];
+    counts->errors = records->of[1];
+    counts->weight = weights->of[0];
+    counts->error_weight = weights->of[1];
+    for (uint32_t k = 0; k < WINDOW_THRESHOLDS; k++) {
+        counts->slow[k] = k + 2 < cell_count ? records->of[2 + k] : 0;
+        counts->slow_weight[k] = k + 2 < cell_count ? weights->of[2 + k] : 0;
     }
 }
 
-void window_counts_after(const struct window *window, uint32_t index, int64_t after,
-                         struct window_counts *counts)
+static void sum_seconds(const struct window *window, int64_t first, struct cells *records,
+                        struct cells *weights)
 {
-    memset(counts, 0, sizeof *counts);
+    for (int64_t second = first; second <= window->now; second++) {
+        struct cells cells = {{0}};
+        uint32_t slot = slot_in(second, window->ring_length);
+        read_ring(window, slot, &cells);
+        add_cells(records, &cells, window->cell_count);
+        read_weights(window, slot, &cells);
+        add_cells(weights, &cells, window->cell_count);
+    }
+}
+
+void window_read_counts(const struct window *window, uint32_t index, int64_t after,
+                        struct window_counts *counts)
+{
     int64_t first = window->now - window->layout->lengths_s[index] + 1;
-    for (int64_t second = first > after ? first : after + 1; second <= window->now; second++) {
-        add_slot(window, counts, slot_of(window, second));
+    struct cells records = {{0}};
+    struct cells weights = {{0}};
+    if (after < first) {
+        records = window->totals[index].records;
+        weights = window->weights != NULL ? window->totals[index].weights : records;
+    } else {
+        sum_seconds(window, after + 1, &records, &weights);
     }
+    if (after < window->now) {
+        add_cells(&records, &window->running, window->cell_count);
+        add_cells(&weights, &window->running_weights, window->cell_count);
+    }
+    copy_cells(&records, &weights, window->cell_count, counts);
+}
+
+void window_read_second(const struct window *window, int64_t second, struct window_counts *counts)
+{
+    struct cells records = {{0}};
+    struct cells weights = {{0}};
+    int64_t age = window->now - second;
+    if (age == 0) {
+        records = window->running;
+        weights = window->running_weights;
+    } else if (age > 0 && age < window->ring_length) {
+        read_ring(window, slot_in(second, window->ring_length), &records);
+        read_weights(window, slot_in(second, window->ring_length), &weights);
+    }
+    copy_cells(&records, &weights, window->cell_count, counts);
+}
+
+void window_read_step(const struct window *window, struct window_counts *counts)
+{
+    struct cells records = window->running;
+    struct cells weights = window->running_weights;
+    add_cells(&records, &window->late, window->cell_count);
+    add_cells(&weights, &window->late_weights, window->cell_count);
+    copy_cells(&records, &weights, window->cell_count, counts);
 }
 
 void window_read_values(const struct window *window, uint32_t seconds, int64_t after, struct histogram *into)
 {
     int64_t first = window->now - (seconds < WINDOW_VALUE_SECONDS ? seconds : WINDOW_VALUE_SECONDS) + 1;
     for (int64_t second = first > after ? first : after + 1; second <= window->now; second++) {
-        int64_t slot = second % WINDOW_VALUE_SECONDS;
-        second_values_read(&window->values[slot < 0 ? slot + WINDOW_VALUE_SECONDS : slot], into);
+        second_values_read(&window->values[slot_in(second, WINDOW_VALUE_SECONDS)], window->pool, into);
     }
 }
 
-double window_gauge_mean(const struct window *window, enum window_gauge gauge, uint32_t seconds)
+double window_gauge_mean(const struct window *window, enum window_gauge gauge, uint32_t seconds,
+                         int64_t after)
 {
     double sum = 0;
     uint64_t count = 0;
-    for (int64_t second = window->now - seconds + 1; window->gauges != NULL && second <= window->now;
+    int64_t first = window->now - seconds + 1;
+    for (int64_t second = first > after ? first : after + 1; window->gauges != NULL && second <= window->now;
          second++) {
-        const struct gauge_second *slot = &window->gauges[slot_of(window, second)];
-        sum += slot->sum[gauge];
+        const struct gauge_second *slot = &window->gauges[slot_in(second, window->ring_length)];
+        sum += (double)slot->sum[gauge];
         count += slot->count[gauge];
     }
     return count == 0 ? NAN : sum / (double)count;
 }
 
+void window_prefetch(const struct window *window, int64_t second)
+{
+    __builtin_prefetch(window, 1);
+    __builtin_prefetch(&window->running_weights, 1);
+    __builtin_prefetch(&window->values[slot_in(second, WINDOW_VALUE_SECONDS)], 1);
+}
+
+void window_prefetch_values(const struct window *window, int64_t second)
+{
+    second_values_prefetch(&window->values[slot_in(second, WINDOW_VALUE_SECONDS)], window->pool);
+}
+
 size_t window_memory(const struct window *window)
 {
-    size_t bytes = sizeof *window + (size_t)window->ring_length * window->second_bytes;
-    bytes += window->weights == NULL ? 0 : window->ring_length * sizeof *window->weights;
-    bytes += window->gauges == NULL ? 0 : window->ring_length * sizeof *window->gauges;
-    for (int i = 0; i < WINDOW_VALUE_SECONDS; i++) {
-        bytes += second_values_memory(&window->values[i]);
-    }
-    return bytes;
+    size_t cells = (size_t)window->ring_length * window->cell_count;
+    size_t bytes = sizeof *window + window->layout->length_count * sizeof window->totals[0];
+    bytes += cells * (window->is_wide ? sizeof(uint32_t) : sizeof(uint16_t));
+    bytes += window->weights == NULL ? 0 : cells * sizeof *window->weights;
+    return bytes + (window->gauges == NULL ? 0 : window->ring_length * sizeof *window->gauges);
 }

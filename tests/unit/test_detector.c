@@ -254,6 +254,7 @@ static void save(struct scene *s, struct saved *saved)
     struct detector_state state;
     while (detector_next_state(s->detector, &state)) {
         size_t i = 0;
+        assert_non_null(state.value);
         while (i < saved->count && (saved->key_bytes[i] != state.key_bytes ||
                                     memcmp(saved->keys[i], state.key, state.key_bytes) != 0)) {
             i++;
@@ -302,7 +303,7 @@ static void a_restart_in_the_middle_of_an_incident_repeats_nothing(void **state)
     scene_close(&s);
 }
 
-static void a_firing_alert_whose_rule_is_gone_resolves_at_load(void **state)
+static void a_firing_alert_whose_rule_is_gone_resolves_after_loading(void **state)
 {
     (void)state;
     struct scene s;
@@ -317,10 +318,12 @@ static void a_firing_alert_whose_rule_is_gone_resolves_at_load(void **state)
     assert_int_equal(rule_set_parse(&s.rules, "none.yaml", "rules: []", 9, NULL), 0);
     open_detector(&s);
     load(&s, &saved);
+    detector_pass_time(s.detector, DETECTOR_DECIDE, START_MS + 61000);
     drain(&s);
     assert_int_equal(s.seen_count, 2);
     assert_int_equal(s.seen[1].reason, ALERT_REASON_RULE_REMOVED);
     assert_int_equal(s.seen[1].sequence, 2);
+    assert_true(s.seen[1].ends_ms == START_MS + 61000);
     struct saved after = {0};
     save(&s, &after);
     assert_int_equal(after.count, 1);
@@ -380,7 +383,7 @@ int main(void)
         cmocka_unit_test(series_past_the_limit_are_refused_and_silent_ones_closed),
         cmocka_unit_test(a_day_of_silence_is_skipped),
         cmocka_unit_test(a_restart_in_the_middle_of_an_incident_repeats_nothing),
-        cmocka_unit_test(a_firing_alert_whose_rule_is_gone_resolves_at_load),
+        cmocka_unit_test(a_firing_alert_whose_rule_is_gone_resolves_after_loading),
         cmocka_unit_test(history_is_judged_but_only_what_still_fires_is_announced),
         cmocka_unit_test(the_pages_are_valid_and_say_why),
     };
