@@ -20,6 +20,15 @@ local: build-native ## the whole platform on this machine: sets up what is missi
 	@scripts/install-packages run
 	@build/bin/local-stack --stop-with-parent --bus-url '$(BUS_URL)' $(ARGS)
 
+.PHONY: smoke-test
+smoke-test: build-native ## checks a running platform from outside: pages, topics, Prometheus, a fault that is told once and resolves
+	@cmake --build --preset release --target smoke-test
+	@OBS_BUS_URL='$(BUS_URL)' build/bin/smoke-test
+
+.PHONY: load-test
+load-test: build-native ## RPS more requests a second (default 100) on the running platform's bus, a tenth of them failing, for 2 minutes
+	@OBS_BUS_URL='$(BUS_URL)' scripts/load_test --target-rps $(RPS) --error-rate 0.1 --duration 120 $(ARGS)
+
 ##@ Build and test
 .PHONY: install
 install: ## all packages needed to build, run and test; safe to repeat; nothing is started or left enabled
