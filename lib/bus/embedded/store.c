@@ -11,13 +11,14 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-#define FORMAT_VERSION 1
-#define MAX_TABLES     16
-#define MAX_READERS    512
-#define SMALLEST_MAP   ((size_t)1 << 30)
-#define LARGEST_MAP    ((size_t)1 << 40)
-#define GATE_PATIENCE  3000
-#define CHECK_EVERY_MS 1000
+#define FORMAT_VERSION  1
+#define MAX_TABLES      16
+#define MAX_READERS     512
+#define SMALLEST_MAP    ((size_t)1 << 30)
+#define LARGEST_MAP     ((size_t)1 << 40)
+#define GATE_PATIENCE   3000
+#define CHECK_EVERY_MS  1000
+#define FULL_DISK_BYTES ((uint64_t)1 << 20)
 
 /* Stores that this process has open. */
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -273,9 +274,20 @@ int store_begin(struct store *store, MDB_txn **txn, struct error *error)
     return result;
 }
 
+/* A disk that fills up in the middle of a write makes it a short one, and LMDB calls that EIO. */
+static bool is_disk_full(const struct store *store)
+{
+    struct statvfs disk;
+    return statvfs(store->directory, &disk) == 0 && (uint64_t)disk.f_bavail * disk.f_frsize < FULL_DISK_BYTES;
+}
+
 int store_commit(struct store *store, MDB_txn *txn, struct error *error)
 {
-    int result = store_result(mdb_txn_commit(txn), "committing", error);
+    int result = mdb_txn_commit(txn);
+    if (result == EIO && is_disk_full(store)) {
+        result = ENOSPC;
+    }
+    result = store_result(result, "committing", error);
     writer_gate_leave(store->page);
     return result;
 }
