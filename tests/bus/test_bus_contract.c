@@ -697,10 +697,10 @@ static void an_idle_group_commits_the_end_and_has_no_lag(void **state)
     make_topic(s, s->topic, 1, false);
     make_topic(s, s->output, 1, false);
     produce_numbers(s, 0, 0, 3);
-    s->a.echo_to = NULL;
     join(s, &s->a);
     s->a.echo_to = s->output; /* written by commits, which may leave markers in the log */
     reader_wait_records(&s->a, 3);
+    reader_leave(&s->a);
     const char *const topics[] = {s->output, NULL};
     const struct bus_member_settings settings = {.group = s->group, .topics = topics};
     reader_join(&s->b, s->bus, &settings, BUS_FROM_COMMITTED);
