@@ -57,7 +57,7 @@ test-asan: install ## all tests under AddressSanitizer and UndefinedBehaviorSani
 test-tsan: install ## tests of the embedded bus and of everything with threads under ThreadSanitizer
 	@$(call configure,tsan)
 	@cmake --build --preset tsan
-	@scripts/run-tests tsan --parallel $(TEST_JOBS) --label-exclude kafka
+	@scripts/run-tests tsan --parallel $(TEST_JOBS) --label-regex 'threads|bus|integration' --label-exclude kafka
 
 .PHONY: test-cov
 test-cov: install ## tests with line coverage; fails under 80 % of lib/ and apps/; report in build/coverage/report/
