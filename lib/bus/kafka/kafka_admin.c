@@ -38,7 +38,10 @@ int kafka_result(struct kafka_bus *bus, rd_kafka_resp_err_t code, const char *wh
     int result = BUS_FATAL;
     if (is_away(code)) {
         result = BUS_AWAY;
-        kafka_note_away(bus, rd_kafka_err2str(code));
+        if (code != RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT) { /* a broker said that */
+            (void)rd_kafka_poll(bus->asker, 0); /* a better reason than "time-out" may be waiting */
+            kafka_note_away(bus, rd_kafka_err2str(code));
+        }
     } else if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
                code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION || code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE ||
                code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
@@ -91,6 +94,27 @@ static int ask_partitions(struct kafka_bus *bus, const char *name, int32_t *part
     }
     kafka_note_connected(bus);
     *partitions = metadata->topic_cnt == 1 ? metadata->topics[0].partition_cnt : 0;
+    rd_kafka_metadata_destroy(metadata);
+    return BUS_OK;
+}
+
+/* The same without naming it: a topic that isn't there yet must not be named, or clients and brokers
+ * remember that it isn't there (or make it). */
+static int list_partitions_of(struct kafka_bus *bus, const char *name, int32_t *partitions,
+                              struct error *error)
+{
+    const struct rd_kafka_metadata *metadata = NULL;
+    int result = kafka_result(bus, rd_kafka_metadata(bus->asker, 1, NULL, &metadata, KAFKA_ASK_MS),
+                              "listing topics", error);
+    *partitions = 0;
+    if (result != BUS_OK) {
+        return result;
+    }
+    for (int i = 0; i < metadata->topic_cnt; i++) {
+        if (strcmp(metadata->topics[i].topic, name) == 0) {
+            *partitions = metadata->topics[i].partition_cnt;
+        }
+    }
     rd_kafka_metadata_destroy(metadata);
     return BUS_OK;
 }
@@ -343,14 +367,14 @@ static int check_topic(struct kafka_bus *bus, const struct bus_topic *wanted, in
 static int create_or_check(struct kafka_bus *bus, const struct bus_topic *wanted, struct error *error)
 {
     int32_t partitions = 0;
-    int result = ask_partitions(bus, wanted->name, &partitions, error);
+    int result = list_partitions_of(bus, wanted->name, &partitions, error);
     if (result == BUS_OK && partitions > 0) {
         result = check_topic(bus, wanted, partitions, error);
     } else if (result == BUS_OK) {
         result = create_topic(bus, wanted, error);
         /* Not all brokers know a new topic at once. */
         for (int tries = 0; tries < 50 && result == BUS_OK && partitions == 0; tries++) {
-            result = ask_partitions(bus, wanted->name, &partitions, error);
+            result = list_partitions_of(bus, wanted->name, &partitions, error);
             if (result == BUS_OK && partitions == 0) {
                 struct timespec pause = {.tv_nsec = 100000000L};
                 (void)nanosleep(&pause, NULL);

@@ -13,7 +13,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define KAFKA_ASK_MS 10000 /* how long a question may take */
+#define KAFKA_ASK_MS 5000 /* how long a question may take */
 
 /* What is known of a topic without asking again. */
 struct kafka_topic {
@@ -29,6 +29,11 @@ struct kafka_commit_seen {
     int64_t committed, seen_ms;
 };
 
+/* What a client's callbacks get, the first field of a larger one. */
+struct kafka_client {
+    struct kafka_bus *bus;
+};
+
 struct kafka_bus {
     struct bus base; /* first */
     char *brokers;
@@ -38,6 +43,7 @@ struct kafka_bus {
     const struct clock *clock;
     struct log *log;
     rd_kafka_t *asker; /* a producer that never produces */
+    struct kafka_client asker_opaque;
     atomic_bool connected;
     pthread_mutex_t lock; /* of what follows */
     struct kafka_topic *topics;
@@ -50,11 +56,7 @@ struct kafka_bus {
 struct kafka_bus *kafka_bus_of(struct bus *bus);
 
 /* kafka_settings.c: a client with the bus's settings, then extra ones (name, value, …, NULL), then the -X
- * properties. callbacks: sets rebalance and the like; may be NULL. opaque: what callbacks get, a struct
- * kafka_client first. */
-struct kafka_client {
-    struct kafka_bus *bus;
-};
+ * properties. callbacks: sets rebalance and the like; may be NULL. opaque: what callbacks get. */
 int kafka_client_create(struct kafka_bus *bus, rd_kafka_type_t type, const char *const *settings,
                         void (*callbacks)(rd_kafka_conf_t *conf), struct kafka_client *opaque,
                         rd_kafka_t **out, struct error *error);

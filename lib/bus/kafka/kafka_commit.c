@@ -7,13 +7,13 @@
  * the next producer raises the epoch. */
 #include "bus/kafka/kafka_member.h"
 
+#include "clock/clock.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define INIT_MS   1000 /* a slice: the member goes on polling between two */
-#define COMMIT_MS 10000
-#define TRIES     3
+#define INIT_MS 1000 /* a slice: the member goes on polling between two */
 
 static int create_producer(struct kafka_member *member, struct error *error)
 {
@@ -38,13 +38,13 @@ void kafka_member_close_producer(struct kafka_member *member)
     member->in_transaction = false;
 }
 
-void kafka_member_drop_transaction(struct kafka_member *member)
+void kafka_member_drop_transaction(struct kafka_member *member, int timeout_ms)
 {
     member->advance_count = 0;
     if (!member->in_transaction) {
         return;
     }
-    rd_kafka_error_t *failure = rd_kafka_abort_transaction(member->producer, COMMIT_MS);
+    rd_kafka_error_t *failure = rd_kafka_abort_transaction(member->producer, timeout_ms);
     if (failure != NULL) {
         rd_kafka_error_destroy(failure);
         kafka_member_close_producer(member);
@@ -191,6 +191,12 @@ int kafka_advance(struct bus_member *base, const char *topic, int32_t partition,
 
 /* --- the end of the transaction ---- */
 
+static int left_ms(int64_t deadline_ms)
+{
+    int64_t left = deadline_ms - clock_steady_ms(clock_system());
+    return left > 0 ? (int)left : 0;
+}
+
 static rd_kafka_topic_partition_list_t *list_advances(const struct kafka_member *member)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)member->advance_count);
@@ -207,18 +213,27 @@ static rd_kafka_topic_partition_list_t *list_advances(const struct kafka_member 
     return list;
 }
 
-static int send_offsets(struct kafka_member *member, struct error *error)
+/* The same call again, while it may be: a time-out is no answer, and no clear one comes later. */
+static bool may_retry(const rd_kafka_error_t *failure, int64_t deadline_ms)
+{
+    return failure != NULL && rd_kafka_error_is_retriable(failure) != 0 &&
+           rd_kafka_error_txn_requires_abort(failure) == 0 &&
+           rd_kafka_error_code(failure) != RD_KAFKA_RESP_ERR__TIMED_OUT && left_ms(deadline_ms) > 0;
+}
+
+static int send_offsets(struct kafka_member *member, int64_t deadline_ms, struct error *error)
 {
     rd_kafka_error_t *failure = NULL;
     if (member->advance_count == 0) {
         return BUS_OK;
     }
     rd_kafka_topic_partition_list_t *list = list_advances(member);
-    for (int i = 0; i < TRIES; i++) {
+    for (;;) {
         rd_kafka_consumer_group_metadata_t *metadata = rd_kafka_consumer_group_metadata(member->consumer);
-        failure = rd_kafka_send_offsets_to_transaction(member->producer, list, metadata, COMMIT_MS);
+        failure =
+            rd_kafka_send_offsets_to_transaction(member->producer, list, metadata, left_ms(deadline_ms));
         rd_kafka_consumer_group_metadata_destroy(metadata);
-        if (failure == NULL || !rd_kafka_error_is_retriable(failure) || i == TRIES - 1) {
+        if (!may_retry(failure, deadline_ms)) {
             break;
         }
         rd_kafka_error_destroy(failure);
@@ -227,16 +242,12 @@ static int send_offsets(struct kafka_member *member, struct error *error)
     return failure == NULL ? BUS_OK : reset_for(member, "positions were not taken", failure, error);
 }
 
-static int end_transaction(struct kafka_member *member, struct error *error)
+static int end_transaction(struct kafka_member *member, int64_t deadline_ms, struct error *error)
 {
-    rd_kafka_error_t *failure = NULL;
-    for (int i = 0; i < TRIES; i++) {
-        failure = rd_kafka_commit_transaction(member->producer, COMMIT_MS);
-        if (failure == NULL || !rd_kafka_error_is_retriable(failure) ||
-            rd_kafka_error_txn_requires_abort(failure) || i == TRIES - 1) {
-            break;
-        }
+    rd_kafka_error_t *failure = rd_kafka_commit_transaction(member->producer, left_ms(deadline_ms));
+    while (may_retry(failure, deadline_ms)) {
         rd_kafka_error_destroy(failure);
+        failure = rd_kafka_commit_transaction(member->producer, left_ms(deadline_ms));
     }
     return failure == NULL ? BUS_OK : reset_for(member, "the transaction did not commit", failure, error);
 }
@@ -247,6 +258,7 @@ int kafka_commit(struct bus_member *base, struct error *error)
     if (!member->in_transaction && member->advance_count == 0) {
         return member->reset ? error_set(error, BUS_RESET, "the partitions were lost") : BUS_OK;
     }
+    int64_t deadline_ms = clock_steady_ms(clock_system()) + KAFKA_COMMIT_MS;
     int result = check_open(member, error);
     if (result == BUS_OK && rd_kafka_assignment_lost(member->consumer) != 0) {
         result = reset(member, "the commit is void", "the partitions were lost", error);
@@ -255,10 +267,10 @@ int kafka_commit(struct bus_member *base, struct error *error)
         result = begin(member, error);
     }
     if (result == BUS_OK) {
-        result = send_offsets(member, error);
+        result = send_offsets(member, deadline_ms, error);
     }
     if (result == BUS_OK) {
-        result = end_transaction(member, error);
+        result = end_transaction(member, deadline_ms, error);
     }
     if (result != BUS_OK) {
         return result;

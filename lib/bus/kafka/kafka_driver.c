@@ -58,8 +58,10 @@ static int driver_open(struct bus **out, const struct bus_url *url, const struct
                      ? error_set(error, BUS_FATAL, "no memory for the bus")
                      : kafka_check_properties(bus, error);
     static const char *const none[] = {NULL};
+    bus->asker_opaque.bus = bus;
     if (result == BUS_OK) {
-        result = kafka_client_create(bus, RD_KAFKA_PRODUCER, none, NULL, NULL, &bus->asker, error);
+        result =
+            kafka_client_create(bus, RD_KAFKA_PRODUCER, none, NULL, &bus->asker_opaque, &bus->asker, error);
     }
     if (result != BUS_OK) {
         driver_close(&bus->base);

@@ -12,10 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLICE_MS                                                                                             \
-    100 /* how long one wait lasts at most: bus_wake sets a flag, a signal handler can do no more */
-#define COMMITTED_ASK_MS   5000
 #define DEFAULT_SESSION_MS 10000
+#define LEAVE_MS           2000 /* for the end of an open transaction; the brokers end it after its time-out */
 
 struct kafka_member *kafka_member_of(struct bus_member *member)
 {
@@ -24,16 +22,18 @@ struct kafka_member *kafka_member_of(struct bus_member *member)
 
 struct kafka_partition *kafka_member_find(struct kafka_member *member, const char *topic, int32_t partition)
 {
-    for (size_t i = 0; i < member->partition_count; i++) {
-        if (member->partitions[i].number == partition && strcmp(member->partitions[i].topic, topic) == 0) {
-            return &member->partitions[i];
+    size_t count = member->partition_count;
+    for (size_t i = 0; i < count; i++) { /* records come in runs of one partition */
+        size_t at = i + member->last_found < count ? i + member->last_found : i + member->last_found - count;
+        if (member->partitions[at].number == partition && strcmp(member->partitions[at].topic, topic) == 0) {
+            member->last_found = at;
+            return &member->partitions[at];
         }
     }
     return NULL;
 }
 
-static bool add_partition(struct kafka_member *member, const char *topic, int32_t number,
-                          enum kafka_phase phase)
+bool kafka_member_add(struct kafka_member *member, const char *topic, int32_t number, enum kafka_phase phase)
 {
     if (member->partition_count == member->partition_capacity) {
         size_t capacity = member->partition_capacity == 0 ? 32 : member->partition_capacity * 2;
@@ -65,8 +65,8 @@ static void on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t code,
         member->assigned_to_client = false;
         bool whole = true;
         for (int i = 0; i < partitions->cnt; i++) {
-            whole = whole && add_partition(member, partitions->elems[i].topic, partitions->elems[i].partition,
-                                           KAFKA_ASKING);
+            whole = whole && kafka_member_add(member, partitions->elems[i].topic,
+                                              partitions->elems[i].partition, KAFKA_ASKING);
         }
         member->reset |= !whole;
         if (partitions->cnt == 0) {
@@ -89,7 +89,7 @@ static void set_rebalance(rd_kafka_conf_t *conf)
 
 /* --- joining and leaving ---- */
 
-static int create_consumer(struct kafka_member *member, struct error *error)
+int kafka_member_open_consumer(struct kafka_member *member, struct error *error)
 {
     char session[24];
     char heartbeat[24];
@@ -138,7 +138,7 @@ static int create_consumer(struct kafka_member *member, struct error *error)
     return kafka_result(member->bus, code, "subscribing", error);
 }
 
-static void close_consumer(struct kafka_member *member)
+void kafka_member_close_consumer(struct kafka_member *member)
 {
     if (member->consumer != NULL) {
         member->closing = true;
@@ -158,7 +158,7 @@ static void free_member(struct kafka_member *member)
 {
     kafka_restore_end(member->restore);
     kafka_member_close_producer(member);
-    close_consumer(member);
+    kafka_member_close_consumer(member);
     free(member->partitions);
     free(member->turn_partitions);
     free(member->messages);
@@ -166,26 +166,6 @@ static void free_member(struct kafka_member *member)
     free(member->headers);
     free(member->advances);
     free(member);
-}
-
-/* Without a group every partition is this reader's. */
-static int list_partitions(struct kafka_member *member, struct error *error)
-{
-    for (size_t t = 0; t < member->topic_count; t++) {
-        struct kafka_topic topic;
-        int result = kafka_find_topic(member->bus, member->topics[t], &topic, error);
-        for (int32_t p = 0; result == BUS_OK && p < topic.partitions; p++) {
-            if (!add_partition(member, topic.name, p, KAFKA_NEW)) {
-                result = error_set(error, BUS_FATAL, "no memory for partitions");
-            }
-        }
-        if (result != BUS_OK) {
-            member->partition_count = 0;
-            return result;
-        }
-    }
-    member->listed = true;
-    return BUS_OK;
 }
 
 static int name_topics(struct kafka_member *member, const struct bus_member_settings *settings,
@@ -231,7 +211,7 @@ int kafka_join(struct bus *base, const struct bus_member_settings *settings, str
     }
     int result = name_topics(member, settings, error);
     if (result == BUS_OK) {
-        result = create_consumer(member, error);
+        result = kafka_member_open_consumer(member, error);
     }
     if (result != BUS_OK) {
         free_member(member);
@@ -245,172 +225,12 @@ int kafka_leave(struct bus_member *base, struct error *error)
 {
     (void)error;
     struct kafka_member *member = kafka_member_of(base);
-    kafka_member_drop_transaction(member);
+    kafka_member_drop_transaction(member, LEAVE_MS);
     free_member(member);
     return BUS_OK;
 }
 
-/* --- turns ---- */
-
-static void add_to_turn(struct kafka_member *member, struct bus_turn *turn,
-                        const struct kafka_partition *partition)
-{
-    turn->partitions = member->turn_partitions;
-    member->turn_partitions[turn->partition_count++] =
-        (struct bus_partition){.topic = partition->topic,
-                               .partition = partition->number,
-                               .committed = partition->committed,
-                               .position = partition->committed,
-                               .note = partition->note};
-}
-
-/* Those that the caller knows of. */
-static bool told_turn(struct kafka_member *member, struct bus_turn *turn, enum bus_turn_kind kind)
-{
-    *turn = (struct bus_turn){.kind = kind};
-    for (size_t i = 0; i < member->partition_count; i++) {
-        if (member->partitions[i].phase > KAFKA_NEW) {
-            add_to_turn(member, turn, &member->partitions[i]);
-        }
-    }
-    return turn->partition_count > 0;
-}
-
-static void take_from_client(struct kafka_member *member)
-{
-    kafka_restore_end(member->restore);
-    member->restore = NULL;
-    (void)rd_kafka_assign(member->consumer, NULL);
-    member->assigned_to_client = false;
-}
-
-/* After a loss: nothing is left of what the caller knew. A member that is still in the group keeps its share
- * and begins it anew. */
-static bool lost_turn(struct kafka_member *member, struct bus_turn *turn)
-{
-    char why[128];
-    bool fatal = rd_kafka_fatal_error(member->consumer, why, sizeof why) != RD_KAFKA_RESP_ERR_NO_ERROR;
-    bool any = told_turn(member, turn, BUS_LOST);
-    kafka_member_drop_transaction(member);
-    take_from_client(member);
-    if (member->lost || member->revoking || fatal) {
-        member->partition_count = 0;
-    }
-    for (size_t i = 0; i < member->partition_count; i++) {
-        member->partitions[i].phase = KAFKA_ASKING;
-        member->partitions[i].ended_at = -1;
-    }
-    if (fatal) {
-        close_consumer(member);
-    }
-    member->lost = false;
-    member->revoking = false;
-    member->reset = false;
-    return any;
-}
-
-/* Committed offsets of all that are new, in one question. */
-static int ask_committed(struct kafka_member *member, struct error *error)
-{
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)member->partition_count);
-    for (size_t i = 0; i < member->partition_count; i++) {
-        if (member->partitions[i].phase == KAFKA_ASKING) {
-            rd_kafka_topic_partition_list_add(list, member->partitions[i].topic,
-                                              member->partitions[i].number);
-        }
-    }
-    int result = BUS_OK;
-    if (list->cnt > 0) {
-        result = kafka_result(member->bus, rd_kafka_committed(member->consumer, list, COMMITTED_ASK_MS),
-                              "asking for positions", error);
-    }
-    for (int i = 0; i < list->cnt && result == BUS_OK; i++) {
-        const rd_kafka_topic_partition_t *item = &list->elems[i];
-        struct kafka_partition *partition = kafka_member_find(member, item->topic, item->partition);
-        if (item->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-            result = kafka_result(member->bus, item->err, "asking for positions", error);
-        } else if (partition != NULL) {
-            partition->committed = item->offset < 0 ? -1 : item->offset;
-            partition->phase = KAFKA_NEW;
-            size_t size = item->metadata_size < sizeof partition->note ? item->metadata_size
-                                                                       : sizeof partition->note - 1;
-            if (size > 0) {
-                memcpy(partition->note, item->metadata, size);
-            }
-            partition->note[size] = '\0';
-        }
-    }
-    rd_kafka_topic_partition_list_destroy(list);
-    return result;
-}
-
-static bool assigned_turn(struct kafka_member *member, struct bus_turn *turn)
-{
-    *turn = (struct bus_turn){.kind = BUS_ASSIGNED};
-    for (size_t i = 0; i < member->partition_count; i++) {
-        if (member->partitions[i].phase == KAFKA_NEW) {
-            member->partitions[i].phase = KAFKA_RESTORING;
-            add_to_turn(member, turn, &member->partitions[i]);
-        }
-    }
-    return turn->partition_count > 0;
-}
-
-static int restore_some(struct kafka_member *member, struct kafka_partition *partition, struct bus_turn *turn,
-                        bool *any, struct error *error)
-{
-    bool done = false;
-    int result = BUS_OK;
-    if (member->restore == NULL) {
-        result =
-            kafka_restore_begin(&member->restore, member->bus, member->state_topic, partition->number, error);
-    }
-    if (result == BUS_OK) {
-        result = kafka_restore_read(member->restore, SLICE_MS, &done, error);
-    }
-    if (result != BUS_OK || !done) {
-        return result;
-    }
-    if (member->records == NULL) {
-        member->records = calloc(member->batch_records, sizeof *member->records);
-        member->messages = calloc(member->batch_records, sizeof(rd_kafka_message_t *));
-        if (member->records == NULL || member->messages == NULL) {
-            return error_set(error, BUS_FATAL, "no memory for records");
-        }
-    }
-    size_t count = kafka_restore_take(member->restore, member->records, member->batch_records);
-    *any = true;
-    *turn = (struct bus_turn){
-        .kind = count > 0 ? BUS_STATE : BUS_RESTORED, .records = member->records, .record_count = count};
-    add_to_turn(member, turn, partition);
-    if (count == 0) {
-        kafka_restore_end(member->restore);
-        member->restore = NULL;
-        partition->phase = KAFKA_WAITING;
-    }
-    return BUS_OK;
-}
-
-static int restoring_turn(struct kafka_member *member, struct bus_turn *turn, bool *any, struct error *error)
-{
-    for (size_t i = 0; i < member->partition_count; i++) {
-        struct kafka_partition *partition = &member->partitions[i];
-        if (partition->phase != KAFKA_RESTORING) {
-            continue;
-        }
-        if (member->state_topic[0] != '\0') {
-            return restore_some(member, partition, turn, any, error);
-        }
-        partition->phase = KAFKA_WAITING;
-        *turn = (struct bus_turn){.kind = BUS_RESTORED};
-        add_to_turn(member, turn, partition);
-        *any = true;
-        return BUS_OK;
-    }
-    return BUS_OK;
-}
-
-static rd_kafka_topic_partition_list_t *list_started(const struct kafka_member *member)
+rd_kafka_topic_partition_list_t *kafka_member_list_started(const struct kafka_member *member)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)member->partition_count);
     for (size_t i = 0; i < member->partition_count; i++) {
@@ -420,112 +240,6 @@ static rd_kafka_topic_partition_list_t *list_started(const struct kafka_member *
         }
     }
     return list;
-}
-
-/* All have been started: the client may fetch. */
-static int give_to_client(struct kafka_member *member, struct error *error)
-{
-    rd_kafka_topic_partition_list_t *list = list_started(member);
-    int result = BUS_OK;
-    if (list->cnt > 0 && (size_t)list->cnt == member->partition_count) {
-        result =
-            kafka_result(member->bus, rd_kafka_assign(member->consumer, list), "assigning partitions", error);
-        member->assigned_to_client = result == BUS_OK;
-        if (result == BUS_OK && member->held) {
-            (void)rd_kafka_pause_partitions(member->consumer, list);
-        }
-    }
-    rd_kafka_topic_partition_list_destroy(list);
-    return result;
-}
-
-/* Serves the group while nothing is fetched; what comes here is an event, never a record. */
-static void serve_group(struct kafka_member *member, int timeout_ms)
-{
-    rd_kafka_message_t *message = rd_kafka_consumer_poll(member->consumer, timeout_ms);
-    if (message != NULL) {
-        if (message->err == RD_KAFKA_RESP_ERR__FATAL ||
-            message->err == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) {
-            member->reset = true;
-        }
-        rd_kafka_message_destroy(message);
-    }
-}
-
-static int prepare(struct kafka_member *member, struct error *error)
-{
-    int result = BUS_OK;
-    if (member->consumer == NULL) {
-        result = create_consumer(member, error);
-    }
-    if (result == BUS_OK && !member->has_group && !member->listed) {
-        result = list_partitions(member, error);
-    }
-    if (result == BUS_OK && !member->assigned_to_client) {
-        serve_group(member, 0);
-        result = kafka_member_prepare(member, error);
-    }
-    return result;
-}
-
-static int next_turn(struct kafka_member *member, int timeout_ms, struct bus_turn *turn, bool *any,
-                     struct error *error)
-{
-    int result = prepare(member, error);
-    if (result != BUS_OK) {
-        return result;
-    }
-    if (member->lost || member->reset) {
-        *any = lost_turn(member, turn);
-        return BUS_OK;
-    }
-    if (member->revoking) {
-        *any = told_turn(member, turn, BUS_REVOKING);
-        return *any ? BUS_OK : kafka_release(&member->base, error);
-    }
-    result = ask_committed(member, error);
-    *any = result == BUS_OK && assigned_turn(member, turn);
-    if (result == BUS_OK && !*any) {
-        result = restoring_turn(member, turn, any, error);
-    }
-    if (result == BUS_OK && !*any && !member->assigned_to_client) {
-        result = give_to_client(member, error);
-        if (result == BUS_OK && !member->assigned_to_client) {
-            serve_group(member, timeout_ms);
-            return BUS_OK;
-        }
-    }
-    if (result == BUS_OK && !*any) {
-        result = kafka_member_read(member, timeout_ms, turn, any, error);
-    }
-    return result;
-}
-
-int kafka_poll(struct bus_member *base, int timeout_ms, struct bus_turn *turn, struct error *error)
-{
-    struct kafka_member *member = kafka_member_of(base);
-    int64_t deadline_ms = clock_steady_ms(clock_system()) + timeout_ms;
-    kafka_member_free_messages(member);
-    for (;;) {
-        int64_t left_ms = deadline_ms - clock_steady_ms(clock_system());
-        bool any = false;
-        int slice_ms = left_ms <= 0 ? 0 : left_ms < SLICE_MS ? (int)left_ms : SLICE_MS;
-        int result = next_turn(member, slice_ms, turn, &any, error);
-        if (result == BUS_FATAL || result == BUS_REFUSED) {
-            return BUS_FATAL;
-        }
-        if (any) {
-            return BUS_OK;
-        }
-        if (atomic_exchange(&member->woken, false) || clock_steady_ms(clock_system()) >= deadline_ms) {
-            *turn = (struct bus_turn){.kind = BUS_IDLE};
-            return BUS_OK;
-        }
-        if (result != BUS_OK) { /* away: don't ask again at once */
-            struct timespec pause = {.tv_nsec = (slice_ms > 0 ? slice_ms : 1) * 1000000L};
-            (void)nanosleep(&pause, NULL);
-        }
-    }
 }
 
 void kafka_wake(struct bus_member *base)
@@ -541,7 +255,7 @@ void kafka_hold(struct bus_member *base, bool held)
     }
     member->held = held;
     if (member->assigned_to_client) {
-        rd_kafka_topic_partition_list_t *list = list_started(member);
+        rd_kafka_topic_partition_list_t *list = kafka_member_list_started(member);
         (void)(held ? rd_kafka_pause_partitions(member->consumer, list)
                     : rd_kafka_resume_partitions(member->consumer, list));
         rd_kafka_topic_partition_list_destroy(list);
@@ -611,15 +325,22 @@ int kafka_start(struct bus_member *base, const char *topic, int32_t number, int6
     return result;
 }
 
+void kafka_member_take_from_client(struct kafka_member *member)
+{
+    kafka_restore_end(member->restore);
+    member->restore = NULL;
+    (void)rd_kafka_assign(member->consumer, NULL);
+    member->assigned_to_client = false;
+}
+
 int kafka_release(struct bus_member *base, struct error *error)
 {
-    (void)error;
     struct kafka_member *member = kafka_member_of(base);
     if (member->reset || member->lost) {
         return error_set(error, BUS_RESET, "the partitions were lost");
     }
-    kafka_member_drop_transaction(member);
-    take_from_client(member);
+    kafka_member_drop_transaction(member, KAFKA_COMMIT_MS);
+    kafka_member_take_from_client(member);
     member->partition_count = 0;
     member->revoking = false;
     return BUS_OK;

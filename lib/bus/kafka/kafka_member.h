@@ -1,4 +1,4 @@
-/* lib/bus/kafka/kafka_member: how a member is laid out; for kafka_member.c (its life and the polls),
+/* lib/bus/kafka/kafka_member: how a member is laid out; for kafka_member.c (its life), kafka_turns.c (polls),
  * kafka_read.c (records out of messages) and kafka_commit.c (transactions). */
 #ifndef OBS_BUS_KAFKA_KAFKA_MEMBER_H
 #define OBS_BUS_KAFKA_KAFKA_MEMBER_H
@@ -7,6 +7,8 @@
 #include "bus/kafka/kafka_restore.h"
 
 #define KAFKA_MEMBER_TOPICS 16
+#define KAFKA_COMMIT_MS                                                                                      \
+    5000 /* a commit takes no longer: then the brokers abort it (transaction.timeout.ms) */
 
 /* ASKING: its committed offset isn't known yet. */
 enum kafka_phase { KAFKA_ASKING, KAFKA_NEW, KAFKA_RESTORING, KAFKA_WAITING, KAFKA_STARTED };
@@ -43,7 +45,8 @@ struct kafka_member {
     size_t partition_count, partition_capacity;
     bool assigned_to_client; /* rd_kafka_assign holds the present partitions */
     bool revoking, lost, reset, held, closing;
-    bool listed; /* without a group: the partitions are known */
+    bool listed;       /* without a group: the partitions are known */
+    size_t last_found; /* where kafka_member_find begins to look */
     struct kafka_restore *restore;
     atomic_bool woken;
 
@@ -67,15 +70,25 @@ struct kafka_member {
 
 struct kafka_member *kafka_member_of(struct bus_member *member);
 struct kafka_partition *kafka_member_find(struct kafka_member *member, const char *topic, int32_t partition);
+bool kafka_member_add(struct kafka_member *member, const char *topic, int32_t number, enum kafka_phase phase);
+int kafka_member_open_consumer(struct kafka_member *member, struct error *error);
+void kafka_member_close_consumer(struct kafka_member *member);
+/* The started ones and their offsets; the caller destroys the list. */
+rd_kafka_topic_partition_list_t *kafka_member_list_started(const struct kafka_member *member);
+/* The client fetches nothing any more. */
+void kafka_member_take_from_client(struct kafka_member *member);
 
 /* kafka_read.c: *any: the turn has records or ends. */
 int kafka_member_read(struct kafka_member *member, int timeout_ms, struct bus_turn *turn, bool *any,
                       struct error *error);
 void kafka_member_free_messages(struct kafka_member *member);
+/* What came in a message's clothes: an end, an error. BUS_FATAL: the member can't go on. */
+int kafka_member_take_event(struct kafka_member *member, const rd_kafka_message_t *message,
+                            struct error *error);
 
 /* kafka_commit.c: a transactional producer that is ready to begin; BUS_AWAY: not yet. */
 int kafka_member_prepare(struct kafka_member *member, struct error *error);
-void kafka_member_drop_transaction(struct kafka_member *member);
+void kafka_member_drop_transaction(struct kafka_member *member, int timeout_ms);
 void kafka_member_close_producer(struct kafka_member *member);
 
 #endif

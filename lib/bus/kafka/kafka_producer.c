@@ -6,6 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define BATCH_BYTES  61 /* the head of a batch, format 2 */
+#define RECORD_BYTES 36 /* attributes and the longest numbers */
+#define HEADER_BYTES 10
+
 struct kafka_producer {
     struct bus_producer base; /* first */
     struct kafka_client opaque;
@@ -28,15 +32,6 @@ static void on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, v
     struct kafka_client *owner = opaque;
     struct kafka_producer *producer =
         (struct kafka_producer *)(void *)((char *)owner - offsetof(struct kafka_producer, opaque));
-    if (producer->ack_count == producer->ack_capacity) {
-        size_t capacity = producer->ack_capacity == 0 ? 1024 : producer->ack_capacity * 2;
-        struct bus_ack *acks = realloc(producer->acks, capacity * sizeof *acks);
-        if (acks == NULL) {
-            abort(); /* acknowledgements must not be lost */
-        }
-        producer->acks = acks;
-        producer->ack_capacity = capacity;
-    }
     enum bus_status status = BUS_OK;
     if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
         kafka_note_connected(producer->bus);
@@ -80,6 +75,17 @@ int kafka_producer_create(struct bus *base, struct bus_producer **out, struct er
     return BUS_OK;
 }
 
+/* At most what the record takes in a batch of its own; the brokers judge the batch. Judging too mildly would
+ * let a transaction fail for ever on the same record. */
+static size_t size_in_batch(const struct bus_record *record)
+{
+    size_t size = BATCH_BYTES + RECORD_BYTES + record->key.size_bytes + record->value.size_bytes;
+    for (size_t i = 0; i < record->header_count; i++) {
+        size += HEADER_BYTES + strlen(record->headers[i].name) + record->headers[i].value.size_bytes;
+    }
+    return size;
+}
+
 int kafka_choose_partition(struct kafka_bus *bus, const struct bus_record *record, uint32_t *round_robin,
                            int32_t *partition, struct error *error)
 {
@@ -92,10 +98,10 @@ int kafka_choose_partition(struct kafka_bus *bus, const struct bus_record *recor
         return error_set(error, BUS_REFUSED, "topic %s has no partition %d", record->topic,
                          record->partition);
     }
-    if ((int64_t)(record->key.size_bytes + record->value.size_bytes) > topic.max_message_bytes) {
-        return error_set(error, BUS_REFUSED, "a record of %zu bytes is too large for topic %s (at most %lld)",
-                         record->key.size_bytes + record->value.size_bytes, record->topic,
-                         (long long)topic.max_message_bytes);
+    if ((int64_t)size_in_batch(record) > topic.max_message_bytes) {
+        return error_set(error, BUS_REFUSED,
+                         "a record of %zu bytes (as sent) is too large for topic %s (at most %lld)",
+                         size_in_batch(record), record->topic, (long long)topic.max_message_bytes);
     }
     *partition = record->partition != BUS_PARTITION_BY_KEY ? record->partition
                  : record->key.data != NULL
@@ -150,6 +156,23 @@ int kafka_enqueue(struct kafka_bus *bus, rd_kafka_t *client, const char *topic, 
     return result;
 }
 
+/* Room for the acknowledgement of each record taken, so that none can be lost for want of memory. */
+static bool make_room_for_ack(struct kafka_producer *producer)
+{
+    size_t needed = producer->ack_next + producer->pending + 1;
+    if (needed <= producer->ack_capacity) {
+        return true;
+    }
+    size_t capacity = producer->ack_capacity == 0 ? 1024 : producer->ack_capacity * 2;
+    struct bus_ack *acks = realloc(producer->acks, capacity * sizeof *acks);
+    if (acks == NULL) {
+        return false;
+    }
+    producer->acks = acks;
+    producer->ack_capacity = capacity;
+    return true;
+}
+
 int kafka_produce(struct bus_producer *base, const struct bus_record *record, uint64_t tag,
                   struct error *error)
 {
@@ -158,6 +181,9 @@ int kafka_produce(struct bus_producer *base, const struct bus_record *record, ui
     int result = kafka_choose_partition(producer->bus, record, &producer->round_robin, &partition, error);
     if (result == BUS_AWAY) {
         return error_set(error, BUS_FULL, "the topic %s is not known while Kafka is away", record->topic);
+    }
+    if (result == BUS_OK && !make_room_for_ack(producer)) {
+        return error_set(error, BUS_FULL, "no memory for an acknowledgement");
     }
     if (result == BUS_OK) {
         result = kafka_enqueue(producer->bus, producer->client, record->topic, partition, record,

@@ -69,6 +69,9 @@ static void read_message(struct kafka_member *member, const rd_kafka_message_t *
     if (partition == NULL) {
         return; /* fetched before it was given up */
     }
+    if (message->offset >= partition->ended_at) {
+        partition->ended_at = -1; /* it goes on: an end noted before isn't one any more */
+    }
     struct bus_record *record = &member->records[member->record_count++];
     *record = (struct bus_record){.topic = partition->topic,
                                   .partition = message->partition,
@@ -81,7 +84,8 @@ static void read_message(struct kafka_member *member, const rd_kafka_message_t *
 }
 
 /* An error in a message's clothes. */
-static int take_event(struct kafka_member *member, const rd_kafka_message_t *message, struct error *error)
+int kafka_member_take_event(struct kafka_member *member, const rd_kafka_message_t *message,
+                            struct error *error)
 {
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         struct kafka_partition *partition =
@@ -155,7 +159,7 @@ int kafka_member_read(struct kafka_member *member, int timeout_ms, struct bus_tu
             member->messages[member->message_count++] = message;
             bytes += message->len + message->key_len;
         } else {
-            result = take_event(member, message, error);
+            result = kafka_member_take_event(member, message, error);
             rd_kafka_message_destroy(message);
             timeout_ms = 0; /* an end: look for more, but don't wait for it */
         }

@@ -7,12 +7,27 @@
 #include <stdio.h>
 #include <string.h>
 
+#define FETCHED_KBYTES 8192 /* read ahead by one member, at most */
+
 /* Properties that would break what this driver promises. */
-static const char *const reserved[] = {"enable.auto.commit", "enable.auto.offset.store",
-                                       "isolation.level",    "transactional.id",
-                                       "enable.idempotence", "acks",
-                                       "group.id",           "partition.assignment.strategy",
-                                       "bootstrap.servers",  NULL};
+static const char *const reserved[] = {
+    "acks",
+    "allow.auto.create.topics",
+    "auto.offset.reset",
+    "bootstrap.servers",
+    "enable.auto.commit",
+    "enable.auto.offset.store",
+    "enable.idempotence",
+    "enable.partition.eof",
+    "group.id",
+    "group.instance.id",
+    "isolation.level",
+    "metadata.broker.list",
+    "partition.assignment.strategy",
+    "request.required.acks",
+    "transactional.id",
+    NULL,
+};
 
 static int set_property(rd_kafka_conf_t *conf, const char *name, const char *value, struct error *error)
 {
@@ -63,9 +78,10 @@ static struct kafka_bus *bus_of_opaque(const rd_kafka_t *client)
 static void on_log(const rd_kafka_t *client, int level, const char *facility, const char *text)
 {
     struct kafka_bus *bus = client == NULL ? NULL : bus_of_opaque(client);
-    /* What matters comes back as an error of a call; these lines are for who looks closer. */
-    if (bus != NULL && level <= 3) {
-        log_debug_with(bus->log, "librdkafka", log_text("facility", facility), log_text("text", text));
+    /* What matters comes back as an error of a call; these lines are for who looks closer (-X debug=…). */
+    if (bus != NULL) {
+        log_debug_with(bus->log, "librdkafka", log_integer("severity", level), log_text("facility", facility),
+                       log_text("text", text));
     }
 }
 
@@ -73,7 +89,9 @@ static void on_error(rd_kafka_t *client, int code, const char *reason, void *opa
 {
     (void)client;
     struct kafka_client *owner = opaque;
-    if (owner != NULL && code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+    if (owner != NULL &&
+        (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || code == RD_KAFKA_RESP_ERR__AUTHENTICATION ||
+         code == RD_KAFKA_RESP_ERR__SSL || code == RD_KAFKA_RESP_ERR__RESOLVE)) {
         kafka_note_away(owner->bus, reason);
     }
 }
@@ -82,8 +100,11 @@ static int set_all(const struct kafka_bus *bus, rd_kafka_conf_t *conf, rd_kafka_
                    const char *const *settings, struct error *error)
 {
     char kbytes[24];
-    (void)snprintf(kbytes, sizeof kbytes, "%zu",
-                   bus->queue_limit_bytes / 1024 == 0 ? 1 : bus->queue_limit_bytes / 1024);
+    char fetched_kbytes[24];
+    size_t limit_kbytes = bus->queue_limit_bytes / 1024 == 0 ? 1 : bus->queue_limit_bytes / 1024;
+    (void)snprintf(kbytes, sizeof kbytes, "%zu", limit_kbytes);
+    (void)snprintf(fetched_kbytes, sizeof fetched_kbytes, "%zu",
+                   limit_kbytes < FETCHED_KBYTES ? limit_kbytes : FETCHED_KBYTES);
     const char *const common[] = {"bootstrap.servers",
                                   bus->brokers,
                                   "client.id",
@@ -105,7 +126,7 @@ static int set_all(const struct kafka_bus *bus, rd_kafka_conf_t *conf, rd_kafka_
                                      "2200000",
                                      NULL};
     const char *const consuming[] = {"queued.max.messages.kbytes",
-                                     "8192",
+                                     fetched_kbytes,
                                      "queued.min.messages",
                                      "10000",
                                      "fetch.message.max.bytes",
