@@ -79,7 +79,7 @@ int command_dlq_show(int argc, char **argv)
         .summary = "dlq show: the dead letters with their headers, key and value",
         .usage = "dlq show [TOPIC] [flags]",
         .notes =
-            "Each begins with its topic, partition:offset and time. What is no printable text is escaped;\n"
+            "Each begins with its topic, partition:offset and time. Control characters and what is no UTF-8 are shown as \\xNN;\n"
             "--envelope keeps every byte.",
         .settings = settings,
         .setting_count = DLQ_SETTINGS + 2,

@@ -1,6 +1,6 @@
 #include "output.h"
 
-#include "json/json_write.h"
+#include "json/utf8.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -27,7 +27,23 @@ enum output_result output_flush(struct buffer *buffer, int fd, struct error *err
     return OUTPUT_OK;
 }
 
+/* A terminal must not take what a stranger sent for a command: C0, DEL and C1 are shown as escapes. */
+static bool is_control(const unsigned char *at, size_t length)
+{
+    return (length == 1 && (at[0] < 0x20 || at[0] == 0x7f)) || (length == 2 && at[0] == 0xc2 && at[1] < 0xa0);
+}
+
 void output_append_readable(struct buffer *buffer, const void *data, size_t size)
 {
-    json_append_escaped(buffer, data, size);
+    const unsigned char *bytes = data;
+    for (size_t at = 0; at < size;) {
+        size_t length = utf8_sequence((const char *)bytes + at, size - at);
+        if (length > 0 && !is_control(bytes + at, length)) {
+            buffer_append(buffer, bytes + at, length);
+            at += length;
+        } else {
+            buffer_append_format(buffer, "\\x%02x", bytes[at]);
+            at++;
+        }
+    }
 }

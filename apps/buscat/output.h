@@ -11,7 +11,8 @@ enum output_result { OUTPUT_OK = 0, OUTPUT_CLOSED = 1, OUTPUT_FAILED = -1 };
 /* Writes what the buffer holds to the file descriptor and clears it. */
 enum output_result output_flush(struct buffer *buffer, int fd, struct error *error);
 
-/* A table for people: as text where it is printable UTF-8 on one line, else with escapes as JSON has them. */
+/* For people: text as it is; control characters and what is no UTF-8 as \xNN, so that it can't move a
+ * terminal. */
 void output_append_readable(struct buffer *buffer, const void *data, size_t size);
 
 #endif

@@ -121,24 +121,22 @@ static inline const char *skip_text(const char *at, const char *end)
     }
 }
 
-static inline const char *skip_white(const char *at, const char *end)
+static bool is_white(char c)
 {
-    if (at < end && (unsigned char)*at > ' ') {
-        return at; /* the usual */
-    }
-    while (at < end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t')) {
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+static inline const char *skip_white(const char *at)
+{
+    while ((unsigned char)*at <= ' ' && is_white(*at)) { /* one comparison where there is none */
         at++;
     }
     return at;
 }
 
 /* A value that is a text or a number, or NULL. */
-static const char *read_value(const char *at, const char *end, struct field_value *value)
+static inline const char *read_value(const char *at, const char *end, struct field_value *value)
 {
-    if (at == end) {
-        return NULL;
-    }
-    value->text = at;
     value->has_nul = false;
     if (*at == '"') {
         value->type = FIELD_STRING;
@@ -150,14 +148,16 @@ static const char *read_value(const char *at, const char *end, struct field_valu
         return at;
     }
     value->type = FIELD_NUMBER;
+    value->text = at;
     value->size = json_number_scan(at, (size_t)(end - at), &value->number);
     return value->size == 0 ? NULL : at + value->size;
 }
 
-/* At a name's quote: past the colon. *field as field_find; the fields after the last one are the best guess.
+/* At a name's quote: past the colon, or NULL. *field as field_find; the fields after the last one are the
+ * best guess.
  */
-static const char *read_name(const char *at, const char *end, const struct field_list *list, uint32_t guess,
-                             int *field)
+static inline const char *read_name(const char *at, const char *end, const struct field_list *list,
+                                    uint32_t guess, int *field)
 {
     for (uint32_t i = guess; i < list->count && i < guess + GUESSES; i++) {
         const struct field_name *name = &list->names[i];
@@ -167,7 +167,7 @@ static const char *read_name(const char *at, const char *end, const struct field
             return at + size;
         }
     }
-    if (at == end || *at != '"') {
+    if (*at != '"') {
         return NULL;
     }
     const char *text = at + 1;
@@ -176,15 +176,22 @@ static const char *read_name(const char *at, const char *end, const struct field
         return NULL;
     }
     *field = field_find(list, text, (size_t)(at - 1 - text));
-    at = skip_white(at, end);
-    return at < end && *at == ':' ? at + 1 : NULL;
+    at = skip_white(at);
+    return *at == ':' ? at + 1 : NULL;
 }
 
 bool decode_common(const struct field_list *list, const char *data, size_t size, struct field_values *values)
 {
     const char *end = data + size;
-    const char *at = skip_white(data, end);
-    if (at == end || *at != '{') {
+    while (end > data && is_white(end[-1])) {
+        end--;
+    }
+    if (end - data < 2 || *--end != '}') {
+        return false;
+    }
+    /* *end may be read now, and stops everything but a text: the rest needs no look at where it ends. */
+    const char *at = skip_white(data);
+    if (*at != '{') {
         return false;
     }
     values->seen = values->repeated = 0;
@@ -192,7 +199,7 @@ bool decode_common(const struct field_list *list, const char *data, size_t size,
     uint32_t guess = 0;
     do {
         int field = -1;
-        at = read_name(skip_white(at + 1, end), end, list, guess, &field);
+        at = read_name(skip_white(at + 1), end, list, guess, &field);
         if (at == NULL) {
             return false;
         }
@@ -206,11 +213,11 @@ bool decode_common(const struct field_list *list, const char *data, size_t size,
             value = &values->values[field];
             guess = (uint32_t)field + 1;
         }
-        at = read_value(skip_white(at, end), end, value);
+        at = read_value(skip_white(at), end, value);
         if (at == NULL) {
             return false;
         }
-        at = skip_white(at, end);
-    } while (at < end && *at == ',');
-    return at < end && *at == '}' && skip_white(at + 1, end) == end;
+        at = skip_white(at);
+    } while (*at == ',');
+    return at == end;
 }

@@ -15,8 +15,30 @@ static void append_name(struct buffer *buffer, const char *name)
     buffer_append_text(buffer, name);
 }
 
+/* Nothing in it stands for something else in JSON: the usual, and then it is copied as it is. */
+static bool is_plain(struct event_text text)
+{
+    unsigned special = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        special |=
+            (unsigned)(c < 0x20) | (unsigned)(c >= 0x7f) | (unsigned)(c == '"') | (unsigned)(c == '\\');
+    }
+    return special == 0;
+}
+
 static void append_text(struct buffer *buffer, const char *name, struct event_text text)
 {
+    size_t name_size = strlen(name);
+    char *at = is_plain(text) ? buffer_reserve(buffer, name_size + text.size + 2) : NULL;
+    if (at != NULL) {
+        memcpy(at, name, name_size);
+        at[name_size] = '"';
+        memcpy(at + name_size + 1, text.data, text.size);
+        at[name_size + 1 + text.size] = '"';
+        buffer->size += name_size + text.size + 2;
+        return;
+    }
     append_name(buffer, name);
     buffer_append_char(buffer, '"');
     json_append_escaped(buffer, text.data, text.size);
@@ -50,12 +72,16 @@ static void append_integer(struct buffer *buffer, const char *name, int64_t valu
  * moved read back as the very same double, without trying printf's precisions. */
 static bool append_micros(struct buffer *buffer, double value)
 {
-    double micros = nearbyint(value * MICROS);
-    if (!(value >= 0) || micros > 9e15 || micros / MICROS != value) {
+    double scaled = value * MICROS;
+    if (!(scaled >= 0 && scaled < 9e15)) {
         return false;
     }
-    uint64_t whole = (uint64_t)micros / 1000000;
-    uint64_t rest = (uint64_t)micros % 1000000;
+    uint64_t micros = (uint64_t)(scaled + 0.5);
+    if ((double)micros / MICROS != value) {
+        return false;
+    }
+    uint64_t whole = micros / 1000000;
+    uint64_t rest = micros % 1000000;
     append_integer(buffer, "", (int64_t)whole);
     if (rest > 0) {
         char fraction[7] = ".000000";
