@@ -101,10 +101,13 @@ int prometheus_config_write(const struct options *options, const struct plan *pl
     struct buffer in;
     struct buffer out;
     struct replacement *list = calloc(REPLACEMENTS, sizeof *list);
+    if (list == NULL) {
+        return error_set(error, -1, "no memory");
+    }
     buffer_init(&in, LIMIT_BYTES);
     buffer_init(&out, LIMIT_BYTES);
     (void)snprintf(path, sizeof path, "%s/config/prometheus.yml", options->source);
-    int result = list == NULL ? error_set(error, -1, "no memory") : read_file(path, &in, error);
+    int result = read_file(path, &in, error);
     if (result == 0) {
         result = list_replacements(list, options, plan, error);
     }
