@@ -26,11 +26,12 @@ static int start(struct session *session, const struct bus_turn *turn, struct er
     for (size_t i = 0; i < turn->partition_count; i++) {
         int32_t partition = turn->partitions[i].partition;
         const struct place *place = &session->places[partition];
-        if (!place->is_wanted) {
-            continue;
+        int64_t from = BUS_FROM_BEGINNING;
+        if (place->next >= 0) {
+            from = place->next; /* also when it is assigned again after a loss */
+        } else if (!place->is_wanted) {
+            from = BUS_FROM_END; /* started all the same: Kafka's client begins to read when all are */
         }
-        int64_t from =
-            place->next >= 0 ? place->next : BUS_FROM_BEGINNING; /* may be assigned again after a loss */
         int result = bus_start(session->member, session->reading->topic, partition, from, error);
         if (result != BUS_OK) {
             return result;
@@ -45,6 +46,9 @@ static void take_records(struct session *session, const struct bus_turn *turn)
     for (size_t i = 0; i < turn->record_count && !session->enough; i++) {
         const struct bus_record *record = &turn->records[i];
         struct place *place = &session->places[record->partition];
+        if (!place->is_wanted) {
+            continue;
+        }
         if (!reading->follow && record->offset >= place->end) {
             place->is_done = true;
             continue;

@@ -1,6 +1,10 @@
-/* The real buscat on an embedded bus: what goes in comes out, byte for byte, and what is wrong is said. */
+/* The real buscat: what goes in comes out, byte for byte, and what is wrong is said.
+ *
+ *   test_buscat          on the embedded bus, a fresh one for each test
+ *   test_buscat kafka    on one broker; the tests that share no topic */
 #include "buffer/buffer.h"
 #include "support/files.h"
+#include "support/kafka.h"
 #include "support/process.h"
 
 #include "cmocka_all.h"
@@ -33,12 +37,18 @@ struct fixture {
     struct buffer out, err;
 };
 
+static const char *kafka_url; /* NULL: embedded */
+
 static int make_fixture(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
     temp_directory_create(f->directory, "buscat");
-    (void)snprintf(f->url, sizeof f->url, "--bus-url=embedded:%s/bus?durability=process", f->directory);
+    if (kafka_url != NULL) {
+        (void)snprintf(f->url, sizeof f->url, "--bus-url=%s", kafka_url);
+    } else {
+        (void)snprintf(f->url, sizeof f->url, "--bus-url=embedded:%s/bus?durability=process", f->directory);
+    }
     buffer_init(&f->out, 0);
     buffer_init(&f->err, 0);
     *state = f;
@@ -478,7 +488,7 @@ static void one_letter_is_replayed_by_its_place(void **state)
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, make_fixture, free_fixture)
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         CASE(help_and_wrong_usage_are_told_apart),
@@ -499,5 +509,21 @@ int main(void)
         CASE(letters_that_cannot_be_put_right_are_left_out_and_said),
         CASE(one_letter_is_replayed_by_its_place),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest on_kafka[] = {
+        CASE(log_records_get_their_key_too),
+        CASE(an_envelope_loses_no_byte),
+        CASE(replayed_letters_get_the_contracts_key_and_keep_their_own_headers),
+    };
+    if (argc < 2 || strcmp(argv[1], "kafka") != 0) {
+        return cmocka_run_group_tests(tests, NULL, NULL);
+    }
+    struct kafka_broker broker;
+    int code = kafka_broker_require(&broker);
+    if (code != 0) {
+        return code;
+    }
+    kafka_url = broker.url;
+    code = cmocka_run_group_tests_name("buscat on Kafka", on_kafka, NULL, NULL);
+    kafka_broker_stop(&broker, false);
+    return code;
 }
