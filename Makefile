@@ -9,16 +9,22 @@ RPS      ?= 100
 JOBS     ?= $(shell nproc)
 WERROR   ?= OFF
 FORCE    ?=
+# no: packages are somebody else's business (another system, where all that is needed is installed)
+INSTALL  ?= yes
 export CMAKE_BUILD_PARALLEL_LEVEL := $(JOBS)
 
+packages  = $(if $(filter no,$(INSTALL)),true,scripts/install-packages)
 configure = cmake --preset $(1) -DOBS_WERROR=$(WERROR) $(2) > /dev/null
 TEST_JOBS ?= $(JOBS)
 
 ##@ Run
 .PHONY: local
-local: build-native ## the whole platform on this machine: sets up what is missing, starts it, Ctrl-C stops it all (BUS_URL=kafka://… for a broker)
-	@scripts/install-packages run
+local: run-packages build-native ## the whole platform on this machine: sets up what is missing, starts it, Ctrl-C stops it all (BUS_URL=kafka://… for a broker)
 	@build/bin/local-stack --stop-with-parent --bus-url '$(BUS_URL)' $(ARGS)
+
+.PHONY: run-packages
+run-packages:
+	@$(packages) build run
 
 .PHONY: smoke-test
 smoke-test: build-native ## checks a running platform from outside: pages, topics, Prometheus, a fault that is told once and resolves
@@ -32,12 +38,12 @@ load-test: build-native ## RPS more requests a second (default 100) on the runni
 ##@ Build and test
 .PHONY: install
 install: ## all packages needed to build, run and test; safe to repeat; nothing is started or left enabled
-	@scripts/install-packages
+	@$(packages)
 	@if [ -x scripts/kafka-up ]; then scripts/kafka-up --fetch; fi
 
 .PHONY: build-native
 build-native: ## the programs, optimised, at build/bin/
-	@scripts/install-packages build
+	@$(packages) build
 	@$(call configure,release)
 	@cmake --build --preset release --target programs
 
