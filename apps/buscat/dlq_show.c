@@ -78,9 +78,9 @@ int command_dlq_show(int argc, char **argv)
         .name = "buscat",
         .summary = "dlq show: the dead letters with their headers, key and value",
         .usage = "dlq show [TOPIC] [flags]",
-        .notes =
-            "Each begins with its topic, partition:offset and time. Control characters and what is no UTF-8 are shown as \\xNN;\n"
-            "--envelope keeps every byte.",
+        .notes = "Each begins with its topic, partition:offset and time. Control characters and what is no "
+                 "UTF-8 are shown as \\xNN;\n"
+                 "--envelope keeps every byte.",
         .settings = settings,
         .setting_count = DLQ_SETTINGS + 2,
         .max_positionals = 1,
