@@ -29,17 +29,15 @@ static bool is_plain(struct event_text text)
 
 static void append_text(struct buffer *buffer, const char *name, struct event_text text)
 {
-    size_t name_size = strlen(name);
-    char *at = is_plain(text) ? buffer_reserve(buffer, name_size + text.size + 2) : NULL;
+    append_name(buffer, name);
+    char *at = is_plain(text) ? buffer_reserve(buffer, text.size + 2) : NULL;
     if (at != NULL) {
-        memcpy(at, name, name_size);
-        at[name_size] = '"';
-        memcpy(at + name_size + 1, text.data, text.size);
-        at[name_size + 1 + text.size] = '"';
-        buffer->size += name_size + text.size + 2;
+        at[0] = '"';
+        memcpy(at + 1, text.data, text.size);
+        at[text.size + 1] = '"';
+        buffer->size += text.size + 2;
         return;
     }
-    append_name(buffer, name);
     buffer_append_char(buffer, '"');
     json_append_escaped(buffer, text.data, text.size);
     buffer_append_char(buffer, '"');
