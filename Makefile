@@ -80,6 +80,10 @@ test-cov: install ## tests with line coverage; fails under 80 % of lib/ and apps
 lint: install ## format, layers, clang and clang-tidy, shell, YAML, rules
 	@scripts/lint
 
+.PHONY: docs
+docs: build-native ## docs/CONFIGURATION.md anew, from the programs' own tables
+	@scripts/print-configuration build/bin > docs/CONFIGURATION.md
+
 .PHONY: bench
 bench: install ## benchmarks, side by side with what they are compared with
 	@$(call configure,release)

@@ -177,8 +177,9 @@ static int prepare(struct program *program, int argc, char **argv, int *code)
     struct error error;
     error_clear(&error);
     int result = load_settings(program, argc, argv, &error);
-    if (result == SETTINGS_HELP) {
-        settings_print_help(&program->settings_spec, stdout);
+    if (result == SETTINGS_HELP || result == SETTINGS_MARKDOWN) {
+        (result == SETTINGS_HELP ? settings_print_help : settings_print_markdown)(&program->settings_spec,
+                                                                                  stdout);
         *code = PROGRAM_DONE;
         return -1;
     }

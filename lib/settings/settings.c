@@ -428,6 +428,9 @@ static int read_flags(struct settings *s, int argc, const char *const *argv, boo
             if (flag_is(&flag, "help") || strcmp(argv[i], "-h") == 0) {
                 return SETTINGS_HELP;
             }
+            if (flag_is(&flag, "help-markdown")) {
+                return SETTINGS_MARKDOWN;
+            }
             if (flag_is(&flag, "version")) {
                 return SETTINGS_VERSION;
             }

@@ -63,7 +63,13 @@ struct settings_spec {
 
 struct settings;
 
-enum settings_result { SETTINGS_RUN = 0, SETTINGS_HELP = 1, SETTINGS_VERSION = 2, SETTINGS_REFUSED = -1 };
+enum settings_result {
+    SETTINGS_RUN = 0,
+    SETTINGS_HELP = 1,
+    SETTINGS_VERSION = 2,
+    SETTINGS_MARKDOWN = 3, /* --help-markdown: the tables of docs/CONFIGURATION.md */
+    SETTINGS_REFUSED = -1
+};
 
 /* out is set in every case but needs settings_destroy only when it isn't NULL. environment: as environ; NULL:
  * none. */

@@ -67,6 +67,17 @@ static void print_upper(FILE *stream, const char *name)
     }
 }
 
+/* A bar would end the table's cell. */
+static void print_cell(FILE *stream, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (*text == '|') {
+            (void)fputc('\\', stream);
+        }
+        (void)fputc(*text, stream);
+    }
+}
+
 void settings_print_markdown(const struct settings_spec *spec, FILE *stream)
 {
     (void)fprintf(stream, "## %s\n\n%s.\n\n| flag | environment | default | meaning |\n|---|---|---|---|\n",
@@ -78,9 +89,10 @@ void settings_print_markdown(const struct settings_spec *spec, FILE *stream)
             format_flag(flag, sizeof flag, setting);
             (void)fprintf(stream, "| `%s` | `OBS_", flag);
             print_upper(stream, setting->name);
-            (void)fprintf(stream, "` | %s%s%s | %s", setting->default_text == NULL ? "" : "`",
-                          setting->default_text == NULL ? "" : setting->default_text,
-                          setting->default_text == NULL ? "" : "`", setting->help);
+            const char *quote = setting->default_text == NULL ? "" : "`";
+            (void)fprintf(stream, "` | %s%s%s | ", quote,
+                          setting->default_text == NULL ? "" : setting->default_text, quote);
+            print_cell(stream, setting->help);
             for (const char *at = setting->type == SETTING_CHOICE ? setting->choices : "";
                  at != NULL && *at != '\0';) {
                 const char *bar = strchr(at, '|');
