@@ -13,7 +13,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define KAFKA_ASK_MS 5000 /* how long a question may take */
+/* How long a question may take; with no broker in sight it is one try to see one. */
+#define KAFKA_ASK_MS      5000
+#define KAFKA_ASK_AWAY_MS 2000
 
 /* What is known of a topic without asking again. */
 struct kafka_topic {
@@ -64,17 +66,21 @@ int kafka_client_create(struct kafka_bus *bus, rd_kafka_type_t type, const char 
 int kafka_check_properties(const struct kafka_bus *bus, struct error *error);
 
 /* kafka_admin.c */
+int kafka_ask_ms(const struct kafka_bus *bus);
 int kafka_result(struct kafka_bus *bus, rd_kafka_resp_err_t code, const char *what, struct error *error);
 void kafka_note_away(struct kafka_bus *bus, const char *why);
 void kafka_note_connected(struct kafka_bus *bus);
 /* From memory, or asked; BUS_REFUSED: there is none. */
 int kafka_find_topic(struct kafka_bus *bus, const char *name, struct kafka_topic *topic, struct error *error);
-int kafka_create_topics(struct bus *bus, const struct bus_topic *topics, size_t count, struct error *error);
+void kafka_remember_topic(struct kafka_bus *bus, const struct kafka_topic *topic);
 int kafka_partition_count(struct bus *bus, const char *topic, int32_t *count, struct error *error);
 int kafka_read_offsets(struct bus *bus, const char *topic, int32_t partition, int64_t *begin, int64_t *end,
                        struct error *error);
 int kafka_list_topics(struct bus *bus, struct bus_topic_info *topics, size_t limit, size_t *count,
                       struct error *error);
+
+/* kafka_topics.c */
+int kafka_create_topics(struct bus *bus, const struct bus_topic *topics, size_t count, struct error *error);
 
 /* kafka_lag.c */
 int kafka_read_lag(struct bus *bus, const char *const *groups, size_t group_count, const char *const *topics,

@@ -84,14 +84,14 @@ static int ask_once(struct kafka_bus *bus, const char *group, rd_kafka_topic_par
     rd_kafka_queue_t *queue = rd_kafka_queue_new(bus->asker);
     rd_kafka_AdminOptions_t *options =
         rd_kafka_AdminOptions_new(bus->asker, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
-    (void)rd_kafka_AdminOptions_set_request_timeout(options, KAFKA_ASK_MS, reason, sizeof reason);
+    (void)rd_kafka_AdminOptions_set_request_timeout(options, kafka_ask_ms(bus), reason, sizeof reason);
     rd_kafka_error_t *failure = rd_kafka_AdminOptions_set_require_stable_offsets(options, stable);
     if (failure != NULL) { /* then as it comes */
         rd_kafka_error_destroy(failure);
     }
     rd_kafka_ListConsumerGroupOffsets_t *request = rd_kafka_ListConsumerGroupOffsets_new(group, offsets);
     rd_kafka_ListConsumerGroupOffsets(bus->asker, &request, 1, options, queue);
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, KAFKA_ASK_MS + 1000);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, kafka_ask_ms(bus) + 1000);
     int result = event == NULL ? error_set(error, BUS_AWAY, "asking for committed offsets: no answer")
                                : read_committed(bus, event, offsets, unstable, error);
     if (event != NULL) {

@@ -315,7 +315,8 @@ int kafka_start(struct bus_member *base, const char *topic, int32_t number, int6
     if (member->assigned_to_client) { /* again, from somewhere else */
         rd_kafka_topic_partition_list_t *seek = rd_kafka_topic_partition_list_new(1);
         rd_kafka_topic_partition_list_add(seek, topic, number)->offset = partition->start;
-        rd_kafka_error_t *failure = rd_kafka_seek_partitions(member->consumer, seek, KAFKA_ASK_MS);
+        rd_kafka_error_t *failure =
+            rd_kafka_seek_partitions(member->consumer, seek, kafka_ask_ms(member->bus));
         rd_kafka_topic_partition_list_destroy(seek);
         if (failure != NULL) {
             result = kafka_result(member->bus, rd_kafka_error_code(failure), "seeking", error);

@@ -91,10 +91,11 @@ static int ask_high_watermark(struct kafka_restore *restore, struct error *error
     if (result != BUS_OK) {
         return result;
     }
-    result = kafka_result(restore->opaque.bus,
-                          rd_kafka_query_watermark_offsets(asker, restore->topic, restore->partition, &begin,
-                                                           &restore->until, KAFKA_ASK_MS),
-                          "asking for the end of the state", error);
+    result =
+        kafka_result(restore->opaque.bus,
+                     rd_kafka_query_watermark_offsets(asker, restore->topic, restore->partition, &begin,
+                                                      &restore->until, kafka_ask_ms(restore->opaque.bus)),
+                     "asking for the end of the state", error);
     rd_kafka_destroy(asker);
     restore->done = result == BUS_OK && begin == restore->until;
     return result;

@@ -9,7 +9,6 @@
 
 #define SLICE_MS                                                                                             \
     100 /* how long one wait lasts at most: bus_wake sets a flag, a signal handler can do no more */
-#define COMMITTED_ASK_MS 5000
 
 /* Without a group every partition is this reader's. */
 static int list_partitions(struct kafka_member *member, struct error *error)
@@ -89,8 +88,9 @@ static int ask_committed(struct kafka_member *member, struct error *error)
     }
     int result = BUS_OK;
     if (list->cnt > 0) {
-        result = kafka_result(member->bus, rd_kafka_committed(member->consumer, list, COMMITTED_ASK_MS),
-                              "asking for positions", error);
+        result =
+            kafka_result(member->bus, rd_kafka_committed(member->consumer, list, kafka_ask_ms(member->bus)),
+                         "asking for positions", error);
     }
     for (int i = 0; i < list->cnt && result == BUS_OK; i++) {
         const rd_kafka_topic_partition_t *item = &list->elems[i];
