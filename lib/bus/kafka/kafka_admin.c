@@ -46,8 +46,10 @@ int kafka_result(struct kafka_bus *bus, rd_kafka_resp_err_t code, const char *wh
             (void)rd_kafka_poll(bus->asker, 0); /* a better reason than "time-out" may be waiting */
             kafka_note_away(bus, rd_kafka_err2str(code));
         }
+    } else if (code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION) {
+        result = BUS_AWAY; /* its number was checked before: the client only hasn't heard of it yet */
     } else if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
-               code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION || code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE ||
+               code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE ||
                code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
         result = BUS_REFUSED;
     }
@@ -97,9 +99,13 @@ static int ask_partitions(struct kafka_bus *bus, const char *name, int32_t *part
         return kafka_result(bus, code, "asking for a topic", error);
     }
     kafka_note_connected(bus);
+    code = metadata->topic_cnt == 1 ? metadata->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
     *partitions = metadata->topic_cnt == 1 ? metadata->topics[0].partition_cnt : 0;
     rd_kafka_metadata_destroy(metadata);
-    return BUS_OK;
+    /* A topic just made has no leader for a moment: that is no absence. */
+    return code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART
+               ? BUS_OK
+               : kafka_result(bus, code, "asking for a topic", error);
 }
 
 int kafka_find_topic(struct kafka_bus *bus, const char *name, struct kafka_topic *topic, struct error *error)
