@@ -121,7 +121,12 @@ static void say_why_violated(struct buffer *why, const struct rule *rule, const 
 
 static void say_why_unknown(struct buffer *why, const struct rule_evidence *evidence, uint32_t length_s)
 {
-    if (evidence->too_few) {
+    if (evidence->is_blip) {
+        buffer_append_format(why,
+                             "%" PRIu64 " of %" PRIu64 " requests of %" PRIu32
+                             " s were bad, but in no more than 3 s: a blip so far",
+                             evidence->bad, evidence->records, length_s);
+    } else if (evidence->too_few) {
         buffer_append_format(why,
                              "over its limit, but %" PRIu64 " bad of %" PRIu64 " requests in %" PRIu32
                              " s are too few to rule out chance",

@@ -8,6 +8,9 @@
 #define MAX_CLEAR_SECONDS 300
 #define CAP_OVER_ODDS     1.0 /* how far over ln(clear_odds) evidence is kept: what a bad record has to undo */
 #define MAX_BAD_SHARE     0.99
+#define BLIP_SECONDS      3   /* what lasts no longer must not fire … */
+#define BLIP_MARGIN_S     0.5 /* … and is told from what does by this much more, … */
+#define BLIP_DEVIATIONS   2.5 /* … or so many deviations of a second's bad records, when they are few */
 
 void rule_state_init(struct rule_state *state)
 {
@@ -101,6 +104,39 @@ static bool is_evidence(const struct rule *rule, const struct window_counts *cou
            binomial_tail_is_at_most(counts->records, bad, rule_bad_share(rule), 1.0 - rule->confidence);
 }
 
+/* Could all that is over the limit come from a fault of BLIP_SECONDS? Wherever it begins, it fills two whole
+ * seconds, so the worst two seconds in a row say how much a second of it weighs: a blip is no more than three
+ * of those. Asked only when the rule is about to fire: O(seconds). */
+static bool is_blip(const struct rule *rule, const struct rule_state *state, const struct rule_view *view,
+                    uint32_t window)
+{
+    int64_t now_s = window_now(view->window);
+    int64_t first_s = now_s - view->layout->lengths_s[window] + 1;
+    int64_t forgotten_s = forgotten_until(state);
+    double total = 0;
+    double before = 0;
+    double worst_two = 0;
+    for (int64_t second = first_s > forgotten_s ? first_s : forgotten_s + 1; second <= now_s; second++) {
+        struct window_counts counts;
+        window_read_second(view->window, second, &counts);
+        double excess =
+            fmax(0, (double)bad_records(rule, &counts) - rule_bad_share(rule) * (double)counts.records);
+        total += excess;
+        worst_two = fmax(worst_two, before + excess);
+        before = excess;
+    }
+    double a_second = worst_two / 2;
+    return total < BLIP_SECONDS * a_second + fmax(BLIP_MARGIN_S * a_second, BLIP_DEVIATIONS * sqrt(a_second));
+}
+
+/* Only the evaluation that would fire is held back, and not where plain comparison is wanted. */
+static bool is_held_as_blip(const struct rule *rule, const struct rule_state *state,
+                            const struct rule_view *view, uint32_t window)
+{
+    return rule->confidence > 0 && !state->firing && state->violations + 1 >= rule->for_violations &&
+           is_blip(rule, state, view, window);
+}
+
 static void note_window(const struct rule *rule, uint32_t window, const struct window_counts *counts,
                         struct rule_evidence *evidence)
 {
@@ -138,17 +174,21 @@ static void judge_share(const struct rule *rule, const struct rule_state *state,
         }
         if (!is_over(rule, &counts)) {
             /* No longer window can be violated now; whether one is over decides between clear and unknown. */
-            bool is_over_somewhere = evidence->too_few || is_over_in_longer(rule, state, view, i + 1);
+            bool is_over_somewhere =
+                evidence->too_few || evidence->is_blip || is_over_in_longer(rule, state, view, i + 1);
             evidence->verdict = is_over_somewhere ? RULE_UNKNOWN : RULE_CLEAR;
             return;
         }
-        if (is_evidence(rule, &counts)) {
+        if (!is_evidence(rule, &counts)) {
+            evidence->too_few = true;
+        } else if (!is_held_as_blip(rule, state, view, rule->windows[i])) {
             note_window(rule, rule->windows[i], &counts, evidence);
-            evidence->too_few = false;
             evidence->verdict = RULE_VIOLATED;
             return;
+        } else if (!evidence->is_blip) {
+            note_window(rule, rule->windows[i], &counts, evidence);
+            evidence->is_blip = true;
         }
-        evidence->too_few = true;
     }
 }
 

@@ -3,7 +3,8 @@
  *
  * Not firing, a share rule (errors, or latency as the share of slow requests) asks each window, shortest
  * first: is the share over the limit, by enough records, more than chance explains, and is no shorter window
- * that has records at or under the limit (an old burst is no news)? Firing, it adds up evidence for "over"
+ * that has records at or under the limit (an old burst is no news)? The evaluation that would fire is unknown
+ * as long as what is over the limit may be a blip of three seconds. Firing, it adds up evidence for "over"
  * with Page's CUSUM (E. S. Page, Continuous Inspection Schemes, Biometrika 41, 1954): the log likelihood
  * ratio of the limit against a clearly bad share, never below 0, capped a little over ln(clear_odds). Rates
  * and utilisation are compared plainly. After a resolve the rule's windows begin anew. Flapping: a firing
@@ -50,6 +51,7 @@ struct rule_evidence {
     double value;  /* measured there, when the step fired or resolved; otherwise NaN */
     bool no_data;  /* nothing for no_data_after_s */
     bool too_few;  /* over the limit, but too few bad records or too likely chance */
+    bool is_blip;  /* violated, and about to fire, but it may have lasted no more than three seconds */
     bool is_young; /* the window isn't full yet */
 };
 
