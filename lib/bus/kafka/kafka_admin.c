@@ -3,6 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#define NEW_TOPIC_TRIES   10
+#define NEW_TOPIC_WAIT_MS 200
 
 int kafka_ask_ms(const struct kafka_bus *bus)
 {
@@ -140,6 +144,14 @@ int kafka_partition_count(struct bus *base, const char *name, int32_t *count, st
     return result;
 }
 
+/* A topic that was just made is known to the controller a moment before its leader knows of it. */
+static bool is_not_led_yet(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
+           code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
+           code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION;
+}
+
 int kafka_read_offsets(struct bus *base, const char *name, int32_t partition, int64_t *begin, int64_t *end,
                        struct error *error)
 {
@@ -153,9 +165,16 @@ int kafka_read_offsets(struct bus *base, const char *name, int32_t partition, in
         return error_set(error, BUS_REFUSED, "topic %s has no partition %d", name, partition);
     }
     /* The client's isolation level is read_committed: the end is the last stable offset. */
-    return kafka_result(
-        bus, rd_kafka_query_watermark_offsets(bus->asker, name, partition, begin, end, kafka_ask_ms(bus)),
-        "asking for offsets", error);
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    for (int i = 0; i < NEW_TOPIC_TRIES; i++) {
+        code = rd_kafka_query_watermark_offsets(bus->asker, name, partition, begin, end, kafka_ask_ms(bus));
+        if (!is_not_led_yet(code)) {
+            break;
+        }
+        const struct timespec pause = {.tv_nsec = NEW_TOPIC_WAIT_MS * 1000000L};
+        (void)nanosleep(&pause, NULL);
+    }
+    return kafka_result(bus, code, "asking for offsets", error);
 }
 
 static int compare_names(const void *a, const void *b)
