@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#define PAGE_BYTES   4096 /* what a batch may waste at its end */
+
 #define DROP_AT_ONCE 64 /* batches that one append may take away */
 
 static int embedded_open(struct bus **out, const struct bus_url *url, const struct bus_settings *settings,
@@ -109,7 +111,11 @@ int embedded_append(struct embedded_bus *bus, MDB_txn *txn, const struct topic *
     int64_t hard_bytes = topic->compacted ? 0 : bus->retention_hard_bytes / topic->partitions;
     int64_t now_ms = embedded_now_ms(bus);
     uint64_t dropped = 0;
-    int result =
+    int result = store_take_room(bus->store, frames_bytes + frames_bytes / 8 + PAGE_BYTES, error);
+    if (result != BUS_OK) {
+        return result;
+    }
+    result =
         log_append(bus->store, txn, topic, partition, frames, frames_bytes, count, now_ms, hard_bytes, error);
     while (result == BUS_FULL && hard_bytes > 0 &&
            make_room(bus, txn, topic, partition, &dropped, NULL) == BUS_OK) {

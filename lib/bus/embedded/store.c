@@ -204,6 +204,7 @@ static int create_store(struct store **out, char *directory, const struct bus_ur
         return error_set(error, BUS_FATAL, "no memory for the store");
     }
     store->directory = directory;
+    store->limit_bytes = url->store_limit_bytes > 0 ? (size_t)url->store_limit_bytes : 0;
     store->presence.fd = -1;
     store->users = 1;
     (void)pthread_mutex_init(&store->lock, NULL);
@@ -267,6 +268,7 @@ int store_begin(struct store *store, MDB_txn **txn, struct error *error)
     if (result != BUS_OK) {
         return result;
     }
+    store->pending_bytes = 0;
     result = store_result(mdb_txn_begin(store->env, NULL, 0, txn), "beginning a write", error);
     if (result != BUS_OK) {
         writer_gate_leave(store->page);
@@ -290,6 +292,59 @@ int store_commit(struct store *store, MDB_txn *txn, struct error *error)
     result = store_result(result, "committing", error);
     writer_gate_leave(store->page);
     return result;
+}
+
+#define FREE_LIST                                                                                            \
+    ((MDB_dbi)0) /* LMDB's own table of free pages; a value's first word says how many (as mdb_stat reads    \
+                    it) */
+
+/* As of the last commit: LMDB shows the table to readers only. */
+static int count_free_pages(struct store *store, size_t *pages)
+{
+    MDB_txn *txn = NULL;
+    MDB_cursor *cursor = NULL;
+    MDB_val key;
+    MDB_val value;
+    *pages = 0;
+    int result = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn);
+    if (result != MDB_SUCCESS) {
+        return result;
+    }
+    result = mdb_cursor_open(txn, FREE_LIST, &cursor);
+    while (result == MDB_SUCCESS &&
+           (result = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == MDB_SUCCESS) {
+        size_t count;
+        memcpy(&count, value.mv_data, sizeof count);
+        *pages += count;
+    }
+    if (cursor != NULL) {
+        mdb_cursor_close(cursor);
+    }
+    mdb_txn_abort(txn);
+    return result == MDB_NOTFOUND ? MDB_SUCCESS : result;
+}
+
+int store_take_room(struct store *store, size_t size, struct error *error)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+    if (store->limit_bytes == 0) {
+        return BUS_OK;
+    }
+    (void)mdb_env_info(store->env, &info);
+    (void)mdb_env_stat(store->env, &stat);
+    size_t reserve = store->limit_bytes / 8;
+    size_t wanted = store->pending_bytes + size;
+    store->pending_bytes = wanted;
+    if ((info.me_last_pgno + 1) * stat.ms_psize + wanted <= store->limit_bytes - reserve) {
+        return BUS_OK;
+    }
+    size_t free_pages = 0;
+    int result = count_free_pages(store, &free_pages);
+    if (result == MDB_SUCCESS && free_pages * stat.ms_psize < wanted + reserve) {
+        result = MDB_MAP_FULL;
+    }
+    return store_result(result, "appending", error);
 }
 
 void store_abort(struct store *store, MDB_txn *txn)

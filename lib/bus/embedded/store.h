@@ -43,6 +43,8 @@ struct store {
     struct shared_page *page;
     pthread_mutex_t lock; /* of last_check_ms */
     int64_t last_check_ms;
+    size_t limit_bytes;   /* store_limit_bytes; 0: as large as the disk */
+    size_t pending_bytes; /* appended in the present write transaction; the writer's */
 };
 
 int store_open(struct store **out, const struct bus_url *url, struct error *error);
@@ -55,6 +57,11 @@ int store_begin(struct store *store, MDB_txn **txn, struct error *error);
 int store_commit(struct store *store, MDB_txn *txn, struct error *error);
 void store_abort(struct store *store, MDB_txn *txn);
 int store_begin_read(struct store *store, MDB_txn **txn, struct error *error); /* end with mdb_txn_abort */
+
+/* Is there room for size more bytes in the present write transaction? An eighth of a limited store is kept
+ * for what makes room: deleting needs new pages too, and a store filled to its last page could never be
+ * emptied. BUS_FULL: no. */
+int store_take_room(struct store *store, size_t size, struct error *error);
 
 /* What an LMDB result means here: BUS_OK, BUS_FULL or BUS_FATAL, with error filled ("what: why"). */
 int store_result(int lmdb_result, const char *what, struct error *error);
