@@ -190,8 +190,11 @@ static int leave(void **state)
     return 0;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc > 1) { /* one case: its name, or with * */
+        cmocka_set_test_filter(argv[1]);
+    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_commit_holds_or_everything_begins_anew, join, leave),
         cmocka_unit_test_setup_teardown(a_commit_without_an_answer_is_given_up_in_time, join, leave),
