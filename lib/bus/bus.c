@@ -4,6 +4,7 @@
 #include "bus/bus_url.h"
 #include "bus/driver.h"
 #include "bus/partitioner.h"
+#include "clock/clock.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -22,6 +23,7 @@ int bus_open(struct bus **out, const struct bus_settings *settings, struct error
         return result;
     }
     struct bus_settings whole = *settings;
+    whole.clock = whole.clock == NULL ? clock_system() : whole.clock;
     whole.client_id = whole.client_id == NULL ? "obs" : whole.client_id;
     whole.queue_limit_bytes =
         whole.queue_limit_bytes == 0 ? BUS_DEFAULT_QUEUE_BYTES : whole.queue_limit_bytes;

@@ -525,10 +525,10 @@ static void a_full_disk_holds_producers_up_and_loses_nothing(void **state)
         free(zeros);
         skip();
     }
+    make_topics(p);
     path_join(filler, p->store, "filler");
     file_write(filler, zeros, 4 << 20);
     free(zeros);
-    make_topics(p);
     struct bus *bus = open_with(p->url, 65536, clock_system(), NULL);
     struct bus_producer *producer = make_producer(bus);
     size_t acked = 0;
@@ -602,6 +602,7 @@ static void check_retention(struct place *p, const struct bus_topic *topic)
     struct bus *bus = open_bus(p);
     make_topic(bus, topic);
     struct bus_producer *producer = make_producer(bus);
+    commit_to(bus, 0); /* from now on the group is known */
     produce_one_by_one(producer, 0, 20, 1000);
     commit_to(bus, 5);
     bus_producer_destroy(producer);

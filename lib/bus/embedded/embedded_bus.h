@@ -1,44 +1,33 @@
-/* lib/bus/embedded/embedded_bus: what the parts of the embedded driver share. */
+/* lib/bus/embedded: what the driver's parts know of a bus. */
 #ifndef OBS_BUS_EMBEDDED_EMBEDDED_BUS_H
 #define OBS_BUS_EMBEDDED_EMBEDDED_BUS_H
 
 #include "bus/driver.h"
+#include "bus/embedded/retention.h"
 #include "bus/embedded/store.h"
-#include "bus/embedded/topic_log.h"
-
-#include <stdatomic.h>
 
 struct embedded_bus {
     struct bus base; /* first */
     struct store *store;
     const struct clock *clock;
     struct log *log;
+    struct retention_policy retention;
     size_t queue_limit_bytes;
-    int64_t lease_ms, retention_hard_bytes;
-    bool drop_oldest;
-    _Atomic uint64_t dropped; /* records that a group needed, under drop_oldest */
+    int64_t lease_ms;
+    bool survive_power_cut;
+    _Atomic int64_t dropped, said_dropped; /* records, by this bus's commits under drop_oldest */
+    _Atomic int64_t next_say_ms;
 };
 
-int64_t embedded_now_ms(const struct embedded_bus *bus); /* wall */
-int64_t embedded_steady_ms(void);
+/* After a commit: counts what it dropped and says so, not more often than every ten seconds; the rest at
+ * close. */
+void embedded_note_dropped(struct embedded_bus *bus, int64_t dropped);
 
-/* log_append under the bus's hard limit: past it BUS_FULL, or with drop_oldest the oldest records go. */
-int embedded_append(struct embedded_bus *bus, MDB_txn *txn, const struct topic *topic, int32_t partition,
-                    const char *frames, size_t frames_bytes, uint32_t count, struct error *error);
+static inline struct embedded_bus *embedded_bus_of(struct bus *bus)
+{
+    return (struct embedded_bus *)(void *)bus;
+}
 
-/* embedded_admin.c */
-int embedded_create_topics(struct bus *bus, const struct bus_topic *topics, size_t count,
-                           struct error *error);
-int embedded_partition_count(struct bus *bus, const char *topic, int32_t *count, struct error *error);
-int embedded_read_offsets(struct bus *bus, const char *topic, int32_t partition, int64_t *begin, int64_t *end,
-                          struct error *error);
-int embedded_list_topics(struct bus *bus, struct bus_topic_info *topics, size_t limit, size_t *count,
-                         struct error *error);
-int embedded_read_lag(struct bus *bus, const char *const *groups, size_t group_count,
-                      const char *const *topics, size_t topic_count, struct bus_lag *rows, size_t limit,
-                      size_t *count, struct error *error);
-
-/* embedded_producer.c */
 int embedded_producer_create(struct bus *bus, struct bus_producer **out, struct error *error);
 int embedded_produce(struct bus_producer *producer, const struct bus_record *record, uint64_t tag,
                      struct error *error);
@@ -47,7 +36,6 @@ size_t embedded_producer_poll(struct bus_producer *producer, int timeout_ms, str
 size_t embedded_producer_pending(const struct bus_producer *producer);
 void embedded_producer_destroy(struct bus_producer *producer);
 
-/* embedded_member.c */
 int embedded_join(struct bus *bus, const struct bus_member_settings *settings, struct bus_member **out,
                   struct error *error);
 int embedded_poll(struct bus_member *member, int timeout_ms, struct bus_turn *turn, struct error *error);
@@ -64,7 +52,8 @@ int embedded_advance(struct bus_member *member, const char *topic, int32_t parti
 int embedded_commit(struct bus_member *member, struct error *error);
 int embedded_leave(struct bus_member *member, struct error *error);
 
-/* retention.c: when a sweep is due (any process, every few seconds), does a bounded part of it. */
-void embedded_sweep(struct embedded_bus *bus);
+int embedded_read_lag(struct bus *bus, const char *const *groups, size_t group_count,
+                      const char *const *topics, size_t topic_count, struct bus_lag *rows, size_t limit,
+                      size_t *count, struct error *error);
 
 #endif

@@ -1,15 +1,37 @@
+/* embedded:DIR: the calls of bus.h on a store of this machine. */
 #include "bus/embedded/embedded_bus.h"
-
-#include "bus/embedded/group.h"
-
+#include "bus/embedded/partition_log.h"
+#include "bus/embedded/topic_table.h"
 #include "clock/clock.h"
 #include "log/log.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-#define PAGE_BYTES   4096 /* what a batch may waste at its end */
+#define SAY_EVERY_MS 10000
 
-#define DROP_AT_ONCE 64 /* batches that one append may take away */
+static void say_dropped(struct embedded_bus *bus)
+{
+    int64_t dropped = atomic_load(&bus->dropped);
+    if (atomic_exchange(&bus->said_dropped, dropped) != dropped) {
+        log_warn_with(bus->log, "oldest records dropped (retention_policy=drop_oldest)",
+                      log_text("bus", bus->store->directory), log_integer("dropped_in_all", dropped));
+    }
+}
+
+void embedded_note_dropped(struct embedded_bus *bus, int64_t dropped)
+{
+    int64_t now_ms = clock_steady_ms(clock_system());
+    int64_t due_ms = atomic_load(&bus->next_say_ms);
+    if (dropped == 0) {
+        return;
+    }
+    (void)atomic_fetch_add(&bus->dropped, dropped);
+    if (now_ms >= due_ms &&
+        atomic_compare_exchange_strong(&bus->next_say_ms, &due_ms, now_ms + SAY_EVERY_MS)) {
+        say_dropped(bus);
+    }
+}
 
 static int embedded_open(struct bus **out, const struct bus_url *url, const struct bus_settings *settings,
                          struct error *error)
@@ -18,113 +40,97 @@ static int embedded_open(struct bus **out, const struct bus_url *url, const stru
     if (bus == NULL) {
         return error_set(error, BUS_FATAL, "no memory for the bus");
     }
+    *bus = (struct embedded_bus){
+        .base = {.driver = &bus_driver_embedded},
+        .clock = settings->clock,
+        .log = settings->log,
+        .retention = {.hard_bytes = url->retention_hard_bytes, .drop_oldest = url->drop_oldest},
+        .queue_limit_bytes = settings->queue_limit_bytes,
+        .lease_ms = url->lease_ms,
+        .survive_power_cut = url->survive_power_cut};
     int result = store_open(&bus->store, url, error);
     if (result != BUS_OK) {
         free(bus);
         return result;
     }
-    bus->base.driver = &bus_driver_embedded;
-    bus->clock = settings->clock;
-    bus->log = settings->log;
-    bus->queue_limit_bytes = settings->queue_limit_bytes;
-    bus->lease_ms = url->lease_ms;
-    bus->retention_hard_bytes = url->retention_hard_bytes;
-    bus->drop_oldest = url->drop_oldest;
     *out = &bus->base;
     return BUS_OK;
 }
 
 static bool embedded_is_connected(const struct bus *bus)
 {
-    (void)bus; /* an open store is all there is to it */
-    return true;
+    return atomic_load(&((const struct embedded_bus *)(const void *)bus)->store->writable);
 }
 
 static void embedded_close(struct bus *bus)
 {
-    struct embedded_bus *embedded = (struct embedded_bus *)(void *)bus;
-    store_close(embedded->store);
-    free(embedded);
+    say_dropped(embedded_bus_of(bus));
+    store_close(embedded_bus_of(bus)->store);
+    free(bus);
 }
 
-int64_t embedded_now_ms(const struct embedded_bus *bus)
+static int embedded_create_topics(struct bus *base, const struct bus_topic *topics, size_t count,
+                                  struct error *error)
 {
-    return clock_wall_ms(bus->clock);
+    struct embedded_bus *bus = embedded_bus_of(base);
+    return topic_table_ensure(bus->store, topics, count, bus->survive_power_cut, bus->log, error);
 }
 
-int64_t embedded_steady_ms(void)
+static int embedded_partition_count(struct bus *base, const char *name, int32_t *count, struct error *error)
 {
-    return clock_steady_ms(clock_system());
+    const struct topic *topic;
+    int result = topic_table_find(embedded_bus_of(base)->store, name, &topic, error);
+    *count = result == BUS_OK ? topic->partitions : 0;
+    return result;
 }
 
-/* Takes the oldest batches that end at or below `below`, a bounded number. */
-static int drop_some(struct embedded_bus *bus, MDB_txn *txn, const struct topic *topic, int32_t partition,
-                     int64_t below, uint64_t *dropped, struct error *error)
+static int embedded_read_offsets(struct bus *base, const char *name, int32_t partition, int64_t *begin,
+                                 int64_t *end, struct error *error)
 {
-    *dropped = 0;
-    for (int i = 0; i < DROP_AT_ONCE; i++) {
-        struct batch batch;
-        bool found = false;
-        int result = log_find(bus->store, txn, topic, partition, 0, &batch, &found, error);
-        if (result != BUS_OK || !found || batch.base_offset + batch.record_count > below) {
-            return result;
-        }
-        *dropped += batch.record_count;
-        result = log_drop_batch(bus->store, txn, topic, partition, &batch, error);
-        if (result != BUS_OK) {
-            return result;
-        }
+    struct store *store = embedded_bus_of(base)->store;
+    const struct topic *topic;
+    struct store_txn txn;
+    struct partition_bounds bounds;
+    int result = topic_table_find(store, name, &topic, error);
+    if (result == BUS_OK && (partition < 0 || partition >= topic->partitions)) {
+        result = error_set(error, BUS_REFUSED, "topic %s has no partition %d (it has %d)", name, partition,
+                           topic->partitions);
     }
-    return BUS_OK;
-}
-
-/* Makes room under the hard limit: first by what no group needs any more, then, with drop_oldest, by what one
- * does. */
-static int make_room(struct embedded_bus *bus, MDB_txn *txn, const struct topic *topic, int32_t partition,
-                     uint64_t *dropped, struct error *error)
-{
-    int64_t needed = INT64_MAX;
-    uint64_t unneeded = 0;
-    *dropped = 0;
-    int result = group_needed_from(bus->store, txn, topic->name, partition, &needed, error);
     if (result == BUS_OK) {
-        result = drop_some(bus, txn, topic, partition, needed, &unneeded, error);
+        result = store_begin_read(store, &txn, error);
     }
-    if (result == BUS_OK && unneeded == 0 && bus->drop_oldest) {
-        result = drop_some(bus, txn, topic, partition, INT64_MAX, dropped, error);
-    }
-    return result == BUS_OK && unneeded == 0 && *dropped == 0 ? BUS_FULL : result;
-}
-
-static void say_dropped(struct embedded_bus *bus, const struct topic *topic, int32_t partition,
-                        uint64_t dropped)
-{
-    uint64_t in_all = atomic_fetch_add(&bus->dropped, dropped) + dropped;
-    log_warn_with(bus->log, "oldest records dropped (retention_policy=drop_oldest)",
-                  log_text("topic", topic->name), log_integer("partition", partition),
-                  log_integer("dropped_in_all", (int64_t)in_all));
-}
-
-int embedded_append(struct embedded_bus *bus, MDB_txn *txn, const struct topic *topic, int32_t partition,
-                    const char *frames, size_t frames_bytes, uint32_t count, struct error *error)
-{
-    int64_t hard_bytes = topic->compacted ? 0 : bus->retention_hard_bytes / topic->partitions;
-    int64_t now_ms = embedded_now_ms(bus);
-    uint64_t dropped = 0;
-    int result = store_take_room(bus->store, frames_bytes + frames_bytes / 8 + PAGE_BYTES, error);
     if (result != BUS_OK) {
         return result;
     }
-    result =
-        log_append(bus->store, txn, topic, partition, frames, frames_bytes, count, now_ms, hard_bytes, error);
-    while (result == BUS_FULL && hard_bytes > 0 &&
-           make_room(bus, txn, topic, partition, &dropped, NULL) == BUS_OK) {
-        if (dropped > 0) {
-            say_dropped(bus, topic, partition, dropped);
-        }
-        result = log_append(bus->store, txn, topic, partition, frames, frames_bytes, count, now_ms,
-                            hard_bytes, error);
+    result = partition_log_bounds(&txn, topic, partition, &bounds, error);
+    store_end_read(&txn);
+    *begin = bounds.begin;
+    *end = bounds.end;
+    return result;
+}
+
+struct topic_list {
+    struct bus_topic_info *topics;
+    size_t limit, count;
+};
+
+static void add_topic(void *context, const struct topic *topic)
+{
+    struct topic_list *list = context;
+    if (list->count < list->limit) {
+        struct bus_topic_info *info = &list->topics[list->count];
+        memcpy(info->name, topic->name, sizeof info->name);
+        info->partitions = topic->partitions;
     }
+    list->count++;
+}
+
+static int embedded_list_topics(struct bus *base, struct bus_topic_info *topics, size_t limit, size_t *count,
+                                struct error *error)
+{
+    struct topic_list list = {.topics = topics, .limit = limit};
+    int result = topic_table_each(embedded_bus_of(base)->store, add_topic, &list, error);
+    *count = list.count;
     return result;
 }
 

@@ -1,93 +1,120 @@
-/* lib/bus/embedded/embedded_member: how a member is laid out; for the three files that make it:
- * embedded_member.c (its life and the polls), member_read.c (records and state out of the log),
- * member_commit.c (what it collects, and the commit). */
+/* lib/bus/embedded: a member: the partitions it holds, what it collects for the next commit, and the memory
+ * of its turn. Its parts: embedded_member.c (life), member_group.c (the group's view), member_reader.c
+ * (state, records), member_commit.c. One thread, but for `woken`. */
 #ifndef OBS_BUS_EMBEDDED_EMBEDDED_MEMBER_H
 #define OBS_BUS_EMBEDDED_EMBEDDED_MEMBER_H
 
+#include "bus/embedded/append_set.h"
 #include "bus/embedded/embedded_bus.h"
-#include "bus/embedded/group.h"
+#include "bus/embedded/group_rows.h"
+#include "bus/embedded/membership.h"
+#include "log/log.h"
 
-#include "buffer/buffer.h"
+enum held_phase {
+    HELD_NEW,       /* ASSIGNED is still to be said */
+    HELD_RESTORING, /* STATE and RESTORED are */
+    HELD_WAITING,   /* for bus_start */
+    HELD_READING
+};
 
-#define MEMBER_TOPICS 16
-
-enum member_phase { PHASE_NEW, PHASE_RESTORING, PHASE_WAITING, PHASE_RUNNING, PHASE_REVOKING };
-
-struct member_partition {
+struct held_partition {
     const struct topic *topic;
     int32_t number;
-    enum member_phase phase, phase_before; /* before a revocation that isn't committed yet */
-    int64_t committed, next, state_next;
+    enum held_phase phase;
+    bool asked_for; /* the group wants it back */
+    bool told;      /* … and REVOKING was said: no more records */
+    bool released;  /* … and answered; its row goes with the next write that succeeds */
+    bool at_end;    /* as of the last look */
     bool end_said;
-    struct group_offset offset; /* as it was when assigned */
+    bool still_mine;   /* while the group's rows are read */
+    int64_t committed; /* -1: none */
+    int64_t position;  /* the next offset to read: of its state while restoring, then of itself */
+    int64_t advance;   /* for the next commit; -1: none */
+    char note[BUS_NOTE_BYTES + 1], advance_note[BUS_NOTE_BYTES + 1];
 };
 
-/* An output that waits for the commit; its frame is in the member's frames. */
-struct member_output {
-    const struct topic *topic;
-    int32_t partition;
-    size_t frame_at, frame_bytes;
+/* A batch that was copied out of the store. */
+struct slice {
+    struct held_partition *held;
+    const struct topic *topic; /* held's, or the state topic */
+    int64_t base;
+    size_t at, size; /* in the turn's bytes */
 };
 
-struct member_advance {
-    const struct topic *topic;
-    int32_t partition;
-    int64_t next;
-    char note[GROUP_NOTE_BYTES];
+struct turn_memory {
+    struct buffer bytes;
+    struct slice *slices;
+    size_t slice_count, slice_capacity;
+    struct bus_record *records;
+    size_t record_count;
+    struct bus_header *headers;
+    size_t header_capacity;
+    struct bus_partition *partitions;
+    char (*notes)[BUS_NOTE_BYTES + 1];
+    size_t partition_count, partition_capacity;
 };
 
 struct embedded_member {
     struct bus_member base; /* first */
     struct embedded_bus *bus;
-    char group[256], member_id[256];
-    bool has_group;
-    struct group_member identity; /* points into group and member_id */
-    struct shared_slot *slot;
-    struct topic topics[MEMBER_TOPICS]; /* it reads */
+    struct store *store;
+    struct store_reader reader;
+    const struct topic *topics[MEMBER_TOPICS];
     size_t topic_count;
-    struct topic state_topic;
-    bool has_state;
-    struct topic output_topics[MEMBER_TOPICS]; /* it has put to */
-    size_t output_topic_count;
+    const struct topic *state_topic; /* NULL: none */
     size_t batch_records, batch_bytes;
+    uint32_t topic_mask;
+    bool held;
+    _Atomic bool woken;
 
-    struct member_partition *partitions;
+    struct held_partition *partitions;
     size_t partition_count, partition_capacity;
-    size_t read_next; /* where the next reading turn begins, so that all get theirs */
-    bool joined, reset, held;
-    uint32_t seen_changes;
-    int64_t next_sync_ms;
-    atomic_bool woken;
+    size_t next_read; /* takes turns among the partitions */
+    struct turn_memory turn;
 
-    /* What a turn points to. */
-    struct bus_partition *turn_partitions;
-    struct bus_record *records;
-    size_t record_count, record_capacity;
-    struct bus_header *headers;
-    size_t header_count, header_capacity;
-    char *arena;
-    size_t arena_used, arena_capacity;
-
-    /* What the next commit holds. */
-    struct buffer frames;
-    struct member_output *outputs;
-    size_t output_count, output_capacity;
-    struct member_advance *advances;
-    size_t advance_count, advance_capacity;
-    uint32_t round_robin;
+    /* As a member of a group. */
+    char *group;            /* NULL: reads alone */
+    struct member_row self; /* generation valid while entered */
+    struct shared_slot *slot;
+    bool entered;
+    bool was_in; /* has held its id once */
+    bool reset;  /* everything is void; LOST is still to be said */
+    bool releases_wait, revocations_wait;
+    uint32_t seen_group_changes;
+    int64_t next_tick_ms, tick_every_ms;
+    struct member_row *others;
+    size_t other_count;
+    struct append_set collected;
+    struct log_throttle trouble;
 };
 
-struct embedded_member *embedded_member_of(struct bus_member *member);
-struct member_partition *member_find(struct embedded_member *member, const char *topic, int32_t partition);
+static inline struct embedded_member *embedded_member_of(struct bus_member *member)
+{
+    return (struct embedded_member *)(void *)member;
+}
 
-/* member_read.c. Both: BUS_OK with *any telling whether the turn has something. */
-int member_read_state(struct embedded_member *member, struct member_partition *partition,
-                      struct bus_turn *turn, bool *any, struct error *error);
-int member_read_records(struct embedded_member *member, struct bus_turn *turn, bool *any,
-                        struct error *error);
+struct held_partition *embedded_member_find(struct embedded_member *member, const char *topic,
+                                            int32_t number);
+int embedded_member_add(struct embedded_member *member, const struct topic *topic, int32_t number,
+                        struct held_partition **out, struct error *error);
+void embedded_member_forget(struct embedded_member *member, size_t index);
+/* Everything uncommitted is void from here on. */
+void embedded_member_reset(struct embedded_member *member, const char *why);
 
-/* member_commit.c */
+/* member_group.c: joins, looks for changes, takes dead ones out. Trouble that passes is logged, not returned.
+ */
+int member_look(struct embedded_member *member, struct error *error);
+int member_group_release(struct embedded_member *member, struct error *error);
+int member_group_leave(struct embedded_member *member, struct error *error);
+/* True for what passes by itself (BUS_FULL, BUS_AWAY): says so once a minute. */
+bool member_group_tolerates(struct embedded_member *member, int result, const struct error *error);
+
+/* member_reader.c. *found false: nothing there. */
+int member_read_state(struct embedded_member *member, struct held_partition *held, bool *found,
+                      struct error *error);
+int member_read_records(struct embedded_member *member, bool *found, struct error *error);
+void turn_memory_free(struct turn_memory *turn);
+
 void member_drop_collected(struct embedded_member *member);
-void member_free_collected(struct embedded_member *member);
 
 #endif

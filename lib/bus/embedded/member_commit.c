@@ -1,211 +1,149 @@
+/* What a member collects, and the one transaction that makes all of it visible. */
 #include "bus/embedded/embedded_member.h"
 
-#include "bus/embedded/wakeup.h"
+#include "bus/embedded/partition_log.h"
+#include "clock/clock.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
-void member_drop_collected(struct embedded_member *member)
+static int refuse_lone(const struct embedded_member *member, struct error *error)
 {
-    buffer_clear(&member->frames);
-    member->output_count = 0;
-    member->advance_count = 0;
-}
-
-void member_free_collected(struct embedded_member *member)
-{
-    buffer_free(&member->frames);
-    free(member->outputs);
-    free(member->advances);
-}
-
-/* --- collecting ---- */
-
-static const struct topic *find_output_topic(struct embedded_member *member, const char *name, int *result,
-                                             struct error *error)
-{
-    for (size_t i = 0; i < member->output_topic_count; i++) {
-        if (strcmp(member->output_topics[i].name, name) == 0) {
-            return &member->output_topics[i];
-        }
+    if (member->group == NULL) {
+        return error_set(error, BUS_REFUSED, "a reader without a group commits nothing");
     }
-    if (member->output_topic_count == MEMBER_TOPICS) {
-        *result = error_set(error, BUS_REFUSED, "a member can put to %d topics at most", MEMBER_TOPICS);
-        return NULL;
-    }
-    struct topic *topic = &member->output_topics[member->output_topic_count];
-    MDB_txn *txn = NULL;
-    *result = store_begin_read(member->bus->store, &txn, error);
-    if (*result == BUS_OK) {
-        *result = topic_find(member->bus->store, txn, name, topic, error);
-        mdb_txn_abort(txn);
-    }
-    if (*result != BUS_OK) {
-        return NULL;
-    }
-    member->output_topic_count++;
-    return topic;
-}
-
-static int collect(struct embedded_member *member, const struct topic *topic, int32_t partition,
-                   const struct bus_record *record, struct error *error)
-{
-    size_t size = record_frame_size(record);
-    if ((int64_t)size > topic->max_message_bytes) {
-        return error_set(error, BUS_REFUSED, "a record of %zu bytes is too large for topic %s (at most %lld)",
-                         size, topic->name, (long long)topic->max_message_bytes);
-    }
-    if (member->frames.size > 0 && member->frames.size + size > member->bus->queue_limit_bytes) {
-        return error_set(error, BUS_FULL, "the outputs since the last commit fill the queue: commit first");
-    }
-    if (member->output_count == member->output_capacity) {
-        size_t capacity = member->output_capacity == 0 ? 64 : member->output_capacity * 2;
-        struct member_output *outputs = realloc(member->outputs, capacity * sizeof *outputs);
-        if (outputs == NULL) {
-            return error_set(error, BUS_FULL, "no memory for outputs");
-        }
-        member->outputs = outputs;
-        member->output_capacity = capacity;
-    }
-    char *room = buffer_reserve(&member->frames, size);
-    if (room == NULL) {
-        member->frames.failed = false;
-        return error_set(error, BUS_FULL, "no memory for outputs");
-    }
-    member->outputs[member->output_count++] =
-        (struct member_output){topic, partition, member->frames.size, size};
-    member->frames.size += record_frame_write(room, record);
-    return BUS_OK;
+    return member->reset ? error_set(error, BUS_RESET, "what was done since the last commit is void: poll")
+                         : BUS_OK;
 }
 
 int embedded_put(struct bus_member *base, const struct bus_record *output, struct error *error)
 {
     struct embedded_member *member = embedded_member_of(base);
-    if (member->reset) {
-        return error_set(error, BUS_RESET, "the partitions were lost");
+    const struct topic *topic;
+    int result = refuse_lone(member, error);
+    if (result == BUS_OK) {
+        result = topic_table_find(member->store, output->topic, &topic, error);
     }
-    int result = BUS_OK;
-    const struct topic *topic = find_output_topic(member, output->topic, &result, error);
-    if (topic == NULL) {
-        return result;
+    return result == BUS_OK ? append_set_add(&member->collected, topic, output, error) : result;
+}
+
+static bool holds_number(const struct embedded_member *member, int32_t number)
+{
+    for (size_t i = 0; i < member->partition_count; i++) {
+        if (member->partitions[i].number == number && !member->partitions[i].released) {
+            return true;
+        }
     }
-    int32_t partition = output->partition;
-    if (partition == BUS_PARTITION_BY_KEY) {
-        partition = output->key.data != NULL
-                        ? bus_partition_for_key(output->key.data, output->key.size_bytes, topic->partitions)
-                        : (int32_t)(member->round_robin++ % (uint32_t)topic->partitions);
-    }
-    if (partition < 0 || partition >= topic->partitions) {
-        return error_set(error, BUS_REFUSED, "topic %s has no partition %d", topic->name, partition);
-    }
-    return collect(member, topic, partition, output, error);
+    return false;
 }
 
 int embedded_put_state(struct bus_member *base, int32_t partition, struct bus_bytes key,
                        struct bus_bytes value, struct error *error)
 {
     struct embedded_member *member = embedded_member_of(base);
-    if (member->reset) {
-        return error_set(error, BUS_RESET, "the partitions were lost");
+    int result = refuse_lone(member, error);
+    if (result != BUS_OK) {
+        return result;
     }
-    if (!member->has_state || partition < 0 || partition >= member->state_topic.partitions) {
-        return error_set(error, BUS_REFUSED, "there is no state for partition %d", partition);
+    if (member->state_topic == NULL) {
+        return error_set(error, BUS_REFUSED, "the member joined without a state topic");
     }
-    const struct bus_record record = {.key = key, .value = value};
-    return collect(member, &member->state_topic, partition, &record, error);
+    if (!holds_number(member, partition)) {
+        return error_set(error, BUS_REFUSED,
+                         "the member doesn't hold partition %d, so it can't change its state", partition);
+    }
+    const struct bus_record record = {
+        .topic = member->state_topic->name, .partition = partition, .key = key, .value = value};
+    return append_set_add(&member->collected, member->state_topic, &record, error);
 }
 
 int embedded_advance(struct bus_member *base, const char *topic, int32_t partition, int64_t next,
                      const char *note, struct error *error)
 {
     struct embedded_member *member = embedded_member_of(base);
-    if (member->reset) {
-        return error_set(error, BUS_RESET, "the partitions were lost");
+    int result = refuse_lone(member, error);
+    if (result != BUS_OK) {
+        return result;
     }
-    const struct member_partition *mine = member_find(member, topic, partition);
-    if (mine == NULL || !member->has_group) {
-        return error_set(error, BUS_REFUSED, "topic %s partition %d is not this member's", topic, partition);
+    struct held_partition *held = embedded_member_find(member, topic, partition);
+    if (held == NULL || held->released) {
+        return error_set(error, BUS_REFUSED, "the member doesn't hold %s/%d, so it can't commit for it",
+                         topic, partition);
     }
-    size_t at = 0;
-    while (at < member->advance_count &&
-           (member->advances[at].topic != mine->topic || member->advances[at].partition != partition)) {
-        at++;
-    }
-    if (at == member->advance_capacity) {
-        size_t capacity = member->advance_capacity == 0 ? 32 : member->advance_capacity * 2;
-        struct member_advance *advances = realloc(member->advances, capacity * sizeof *advances);
-        if (advances == NULL) {
-            return error_set(error, BUS_FATAL, "no memory for positions");
-        }
-        member->advances = advances;
-        member->advance_capacity = capacity;
-    }
-    struct member_advance *advance = &member->advances[at];
-    member->advance_count = at == member->advance_count ? at + 1 : member->advance_count;
-    *advance = (struct member_advance){.topic = mine->topic, .partition = partition, .next = next};
-    if (note != NULL) {
-        size_t length = strlen(note);
-        memcpy(advance->note, note, length < BUS_NOTE_BYTES ? length + 1 : BUS_NOTE_BYTES);
-    }
+    held->advance = next;
+    (void)snprintf(held->advance_note, sizeof held->advance_note, "%s", note);
     return BUS_OK;
+}
+
+void member_drop_collected(struct embedded_member *member)
+{
+    append_set_clear(&member->collected);
+    for (size_t i = 0; i < member->partition_count; i++) {
+        member->partitions[i].advance = -1;
+    }
 }
 
 /* --- the commit ---- */
 
-/* Every partition that the commit speaks for must still be this member's: who came back from a long stop has
- * lost them. */
-static int check_ownership(struct embedded_member *member, MDB_txn *txn, struct error *error)
+static bool has_advance(const struct embedded_member *member)
 {
-    bool is_member = false;
-    int result = group_is_member(member->bus->store, txn, &member->identity, &is_member, error);
-    if (result == BUS_OK && !is_member) {
-        return error_set(error, BUS_RESET, "another member has taken over from '%s'", member->member_id);
+    for (size_t i = 0; i < member->partition_count; i++) {
+        if (member->partitions[i].advance >= 0) {
+            return true;
+        }
     }
-    for (size_t i = 0; i < member->advance_count && result == BUS_OK; i++) {
-        uint64_t owner = 0;
-        result = group_read_owner(member->bus->store, txn, member->group, member->advances[i].topic->name,
-                                  member->advances[i].partition, &owner, error);
-        if (result == BUS_OK && owner != member->identity.token) {
-            return error_set(error, BUS_RESET, "topic %s partition %d has another owner now",
-                             member->advances[i].topic->name, member->advances[i].partition);
+    return false;
+}
+
+static int fenced(const struct embedded_member *member, const char *why, struct error *error)
+{
+    return error_set(error, BUS_RESET, "group %s, member %s: %s", member->group, member->self.member_id, why);
+}
+
+/* The member's own row, then the ownership of everything it holds: outputs and state come from any of it. */
+static int check_fence(const struct embedded_member *member, const struct store_txn *txn, struct error *error)
+{
+    struct member_row self;
+    bool found;
+    int result = group_rows_get_member(txn, member->group, member->self.member_id, &self, &found, error);
+    if (result == BUS_OK && (!found || self.generation != member->self.generation)) {
+        return fenced(member, found ? "another member has joined under its id" : "its lease ran out", error);
+    }
+    for (size_t i = 0; i < member->partition_count && result == BUS_OK; i++) {
+        const struct held_partition *held = &member->partitions[i];
+        struct owner_row owner;
+        if (held->released) {
+            continue;
+        }
+        result = group_rows_get_owner(txn, member->group, held->topic, held->number, &owner, &found, error);
+        if (result == BUS_OK && (!found || owner.generation != member->self.generation)) {
+            return fenced(member, "a partition wasn't released in time, another member has it", error);
         }
     }
     return result;
 }
 
-/* Outputs of one partition that follow each other become one batch. */
-static int append_outputs(struct embedded_member *member, MDB_txn *txn, uint32_t *mask, struct error *error)
+static int write_offsets(const struct embedded_member *member, struct store_txn *txn, int64_t now_ms,
+                         struct error *error)
 {
-    size_t i = 0;
-    while (i < member->output_count) {
-        const struct member_output *first = &member->outputs[i];
-        size_t bytes = 0;
-        uint32_t count = 0;
-        while (i < member->output_count && member->outputs[i].topic == first->topic &&
-               member->outputs[i].partition == first->partition && bytes < (size_t)1048576) {
-            bytes += member->outputs[i].frame_bytes;
-            count++;
-            i++;
+    for (size_t i = 0; i < member->partition_count; i++) {
+        const struct held_partition *held = &member->partitions[i];
+        if (held->advance < 0) {
+            continue;
         }
-        int result = embedded_append(member->bus, txn, first->topic, first->partition,
-                                     member->frames.data + first->frame_at, bytes, count, error);
+        struct partition_bounds bounds;
+        int result = partition_log_bounds(txn, held->topic, held->number, &bounds, error);
         if (result != BUS_OK) {
             return result;
         }
-        *mask |= wakeup_topic_mask(first->topic->id);
-    }
-    return BUS_OK;
-}
-
-static int write_offsets(struct embedded_member *member, MDB_txn *txn, struct error *error)
-{
-    struct group_offset offset = {.commit_ms = embedded_now_ms(member->bus)};
-    for (size_t i = 0; i < member->advance_count; i++) {
-        const struct member_advance *advance = &member->advances[i];
-        offset.committed = advance->next;
-        memcpy(offset.note, advance->note, sizeof offset.note);
-        int result = group_write_offset(member->bus->store, txn, member->group, advance->topic->name,
-                                        advance->partition, &offset, error);
+        if (held->advance > bounds.end) {
+            return error_set(error, BUS_REFUSED, "%s/%d ends at offset %lld; %lld can't be committed",
+                             held->topic->name, held->number, (long long)bounds.end,
+                             (long long)held->advance);
+        }
+        struct offset_row row = {.committed = held->advance, .commit_ms = now_ms};
+        memcpy(row.note, held->advance_note, sizeof row.note);
+        result = group_rows_put_offset(txn, member->group, held->topic, held->number, &row, error);
         if (result != BUS_OK) {
             return result;
         }
@@ -213,55 +151,57 @@ static int write_offsets(struct embedded_member *member, MDB_txn *txn, struct er
     return BUS_OK;
 }
 
-static int write_commit(struct embedded_member *member, MDB_txn *txn, uint32_t *mask, struct error *error)
+static int write_all(const struct embedded_member *member, struct store_txn *txn, struct error *error)
 {
-    int result = check_ownership(member, txn, error);
+    int64_t now_ms = clock_wall_ms(member->bus->clock);
+    int result = check_fence(member, txn, error);
     if (result == BUS_OK) {
-        result = append_outputs(member, txn, mask, error);
+        result = write_offsets(member, txn, now_ms, error); /* first: it may free room for the outputs */
     }
-    return result == BUS_OK ? write_offsets(member, txn, error) : result;
+    return result == BUS_OK ? append_set_write(&member->collected, txn, &member->bus->retention,
+                                               STORE_CLAIM_MEMBER, now_ms, error)
+                            : result;
+}
+
+static void note_committed(struct embedded_member *member)
+{
+    for (size_t i = 0; i < member->partition_count; i++) {
+        struct held_partition *held = &member->partitions[i];
+        if (held->advance >= 0) {
+            held->committed = held->advance;
+            memcpy(held->note, held->advance_note, sizeof held->note);
+        }
+    }
+    member_drop_collected(member);
 }
 
 int embedded_commit(struct bus_member *base, struct error *error)
 {
     struct embedded_member *member = embedded_member_of(base);
-    struct store *store = member->bus->store;
     if (member->reset) {
-        return error_set(error, BUS_RESET, "the partitions were lost");
+        return error_set(error, BUS_RESET, "what was done since the last commit is void: poll");
     }
-    if (member->output_count == 0 && member->advance_count == 0) {
+    if (member->collected.record_count == 0 && !has_advance(member)) {
         return BUS_OK;
     }
-    if (!member->has_group) {
-        return error_set(error, BUS_REFUSED, "a member without a group commits nothing");
-    }
-    MDB_txn *txn = NULL;
-    uint32_t mask = 0;
-    group_beat(member->slot);
-    int result = store_begin(store, &txn, error);
+    membership_beat(member->slot);
+    struct store_txn txn;
+    int result = store_begin_write(member->store, member->bus->survive_power_cut, &txn, error);
     if (result != BUS_OK) {
         return result;
     }
-    result = write_commit(member, txn, &mask, error);
-    if (result != BUS_OK) {
-        store_abort(store, txn);
+    result = write_all(member, &txn, error);
+    if (result == BUS_OK) {
+        result = store_commit(&txn, error);
     } else {
-        result = store_commit(store, txn, error);
+        store_abort(&txn);
     }
     if (result == BUS_OK) {
-        for (size_t i = 0; i < member->advance_count; i++) {
-            struct member_partition *mine =
-                member_find(member, member->advances[i].topic->name, member->advances[i].partition);
-            if (mine != NULL) {
-                mine->committed = member->advances[i].next;
-            }
-        }
-        wakeup_signal(store->page, mask);
-        member_drop_collected(member);
+        embedded_note_dropped(member->bus, txn.dropped);
+        note_committed(member);
     } else if (result == BUS_RESET) {
-        member->reset = true;
-        member_drop_collected(member);
+        embedded_member_reset(member, "a commit was refused");
     }
-    group_beat(member->slot);
+    membership_beat(member->slot);
     return result;
 }

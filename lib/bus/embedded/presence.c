@@ -38,6 +38,8 @@ static int enter(struct presence *presence, bool *first, struct error *error)
         *first = result == 0;
         if (is_held_elsewhere(result)) {
             result = lock_byte(presence->fd, F_RDLCK, 0);
+            /* Unless the first one gave up just now: then this one prepares. */
+            *first = result == 0 && lock_byte(presence->fd, F_WRLCK, 0) == 0;
         }
         if (result == 0) {
             return BUS_OK;
