@@ -177,13 +177,19 @@ int bus_join(struct bus *bus, const struct bus_member_settings *settings, struct
     struct bus_member_settings whole = *settings;
     whole.batch_records = whole.batch_records == 0 ? BUS_DEFAULT_BATCH_RECORDS : whole.batch_records;
     whole.batch_bytes = whole.batch_bytes == 0 ? BUS_DEFAULT_BATCH_BYTES : whole.batch_bytes;
-    return bus->driver->join(bus, &whole, out, error);
+    (void)FAILPOINT(BUS_JOIN_BEFORE);
+    int result = bus->driver->join(bus, &whole, out, error);
+    (void)FAILPOINT(BUS_JOIN_AFTER);
+    return result;
 }
 
 int bus_poll(struct bus_member *member, int timeout_ms, struct bus_turn *turn, struct error *error)
 {
     *turn = (struct bus_turn){.kind = BUS_IDLE};
-    return member->driver->poll(member, timeout_ms, turn, error);
+    (void)FAILPOINT(BUS_POLL_BEFORE);
+    int result = member->driver->poll(member, timeout_ms, turn, error);
+    (void)FAILPOINT(BUS_POLL_AFTER);
+    return result;
 }
 
 int bus_start(struct bus_member *member, const char *topic, int32_t partition, int64_t from,
@@ -193,12 +199,18 @@ int bus_start(struct bus_member *member, const char *topic, int32_t partition, i
         return error_set(error, BUS_REFUSED, "%s/%d can't be read from offset %lld", topic, partition,
                          (long long)from);
     }
-    return member->driver->start(member, topic, partition, from, error);
+    (void)FAILPOINT(BUS_START_BEFORE);
+    int result = member->driver->start(member, topic, partition, from, error);
+    (void)FAILPOINT(BUS_START_AFTER);
+    return result;
 }
 
 int bus_release(struct bus_member *member, struct error *error)
 {
-    return member->driver->release(member, error);
+    (void)FAILPOINT(BUS_RELEASE_BEFORE);
+    int result = member->driver->release(member, error);
+    (void)FAILPOINT(BUS_RELEASE_AFTER);
+    return result;
 }
 
 void bus_hold(struct bus_member *member, bool held)
@@ -213,7 +225,12 @@ void bus_wake(struct bus_member *member)
 
 int bus_put(struct bus_member *member, const struct bus_record *output, struct error *error)
 {
-    return member->driver->put(member, output, error);
+    int result = bus_answer_for_test(FAILPOINT(BUS_PUT_BEFORE), error);
+    if (result == BUS_OK) {
+        result = member->driver->put(member, output, error);
+        (void)FAILPOINT(BUS_PUT_AFTER);
+    }
+    return result;
 }
 
 int bus_put_state(struct bus_member *member, int32_t partition, struct bus_bytes key, struct bus_bytes value,
@@ -222,7 +239,10 @@ int bus_put_state(struct bus_member *member, int32_t partition, struct bus_bytes
     if (key.data == NULL) {
         return error_set(error, BUS_REFUSED, "state of partition %d has no key", partition);
     }
-    return member->driver->put_state(member, partition, key, value, error);
+    (void)FAILPOINT(BUS_PUT_STATE_BEFORE);
+    int result = member->driver->put_state(member, partition, key, value, error);
+    (void)FAILPOINT(BUS_PUT_STATE_AFTER);
+    return result;
 }
 
 int bus_advance(struct bus_member *member, const char *topic, int32_t partition, int64_t next,
@@ -233,15 +253,29 @@ int bus_advance(struct bus_member *member, const char *topic, int32_t partition,
                          "%s/%d: offset %lld or a note of %zu bytes (at most %d) is wrong", topic, partition,
                          (long long)next, note == NULL ? 0 : strlen(note), BUS_NOTE_BYTES);
     }
-    return member->driver->advance(member, topic, partition, next, note == NULL ? "" : note, error);
+    (void)FAILPOINT(BUS_ADVANCE_BEFORE);
+    int result = member->driver->advance(member, topic, partition, next, note == NULL ? "" : note, error);
+    (void)FAILPOINT(BUS_ADVANCE_AFTER);
+    return result;
 }
 
 int bus_commit(struct bus_member *member, struct error *error)
 {
-    return member->driver->commit(member, error);
+    int result = bus_answer_for_test(FAILPOINT(BUS_COMMIT_BEFORE), error);
+    if (result == BUS_OK) {
+        result = member->driver->commit(member, error);
+        (void)FAILPOINT(BUS_COMMIT_AFTER);
+    }
+    return result;
 }
 
 int bus_leave(struct bus_member *member, struct error *error)
 {
-    return member == NULL ? BUS_OK : member->driver->leave(member, error);
+    if (member == NULL) {
+        return BUS_OK;
+    }
+    (void)FAILPOINT(BUS_LEAVE_BEFORE);
+    int result = member->driver->leave(member, error);
+    (void)FAILPOINT(BUS_LEAVE_AFTER);
+    return result;
 }

@@ -10,6 +10,7 @@
 
 #include "bus/bus.h"
 #include "bus/bus_url.h"
+#include "failpoint/failpoint.h"
 
 struct bus_driver;
 
@@ -72,6 +73,16 @@ struct bus_driver {
     int (*commit)(struct bus_member *member, struct error *error);
     int (*leave)(struct bus_member *member, struct error *error);
 };
+
+/* What a failpoint makes a call answer; BUS_OK: nothing, go on. */
+static inline int bus_answer_for_test(enum failpoint_answer answer, struct error *error)
+{
+    int result = answer == FAILPOINT_FULL    ? BUS_FULL
+                 : answer == FAILPOINT_RESET ? BUS_RESET
+                 : answer == FAILPOINT_AWAY  ? BUS_AWAY
+                                             : BUS_OK;
+    return result == BUS_OK ? BUS_OK : error_set(error, result, "a test says so");
+}
 
 extern const struct bus_driver bus_driver_embedded;
 extern const struct bus_driver bus_driver_kafka;

@@ -181,7 +181,10 @@ static int restore_one(struct embedded_member *member, struct held_partition *he
                        struct error *error)
 {
     bool found;
-    int result = member_read_state(member, held, &found, error);
+    int result = bus_answer_for_test(FAILPOINT(EMBEDDED_STATE_BEFORE), error);
+    if (result == BUS_OK) {
+        result = member_read_state(member, held, &found, error);
+    }
     if (result != BUS_OK) {
         return result;
     }
@@ -228,6 +231,9 @@ static int read_on(struct embedded_member *member, struct bus_turn *turn, struct
 /* What there is to say now; the turn stays BUS_IDLE when there is nothing. */
 static int find_turn(struct embedded_member *member, struct bus_turn *turn, struct error *error)
 {
+    if (FAILPOINT(EMBEDDED_POLL) == FAILPOINT_RESET) {
+        embedded_member_reset(member, "a test says so");
+    }
     int result = member->reset ? BUS_OK : member_look(member, error);
     if (result == BUS_OK && member->reset) {
         result = say_lost(member, turn, error);

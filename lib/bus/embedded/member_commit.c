@@ -158,9 +158,14 @@ static int write_all(const struct embedded_member *member, struct store_txn *txn
     if (result == BUS_OK) {
         result = write_offsets(member, txn, now_ms, error); /* first: it may free room for the outputs */
     }
-    return result == BUS_OK ? append_set_write(&member->collected, txn, &member->bus->retention,
-                                               STORE_CLAIM_MEMBER, now_ms, error)
-                            : result;
+    if (result == BUS_OK) {
+        result = bus_answer_for_test(FAILPOINT(EMBEDDED_OFFSETS_AFTER), error);
+    }
+    if (result == BUS_OK) {
+        result = append_set_write(&member->collected, txn, &member->bus->retention, STORE_CLAIM_MEMBER,
+                                  now_ms, error);
+    }
+    return result == BUS_OK ? bus_answer_for_test(FAILPOINT(EMBEDDED_APPEND_AFTER), error) : result;
 }
 
 static void note_committed(struct embedded_member *member)
@@ -186,13 +191,23 @@ int embedded_commit(struct bus_member *base, struct error *error)
     }
     membership_beat(member->slot);
     struct store_txn txn;
-    int result = store_begin_write(member->store, member->bus->survive_power_cut, &txn, error);
+    int result = bus_answer_for_test(FAILPOINT(EMBEDDED_BEGIN_BEFORE), error);
+    if (result == BUS_OK) {
+        result = store_begin_write(member->store, member->bus->survive_power_cut, &txn, error);
+    }
     if (result != BUS_OK) {
         return result;
     }
+    (void)FAILPOINT(EMBEDDED_BEGIN_AFTER);
     result = write_all(member, &txn, error);
     if (result == BUS_OK) {
+        result = bus_answer_for_test(FAILPOINT(EMBEDDED_COMMIT_BEFORE), error);
+    }
+    if (result == BUS_OK) {
         result = store_commit(&txn, error);
+        if (result == BUS_OK) {
+            result = bus_answer_for_test(FAILPOINT(EMBEDDED_COMMIT_AFTER), error);
+        }
     } else {
         store_abort(&txn);
     }

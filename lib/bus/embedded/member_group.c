@@ -59,6 +59,7 @@ static int try_enter(struct embedded_member *member, struct error *error)
         result =
             membership_enter(&txn, member->group, &member->self, !member->was_in, &entered, &holder, error);
         result = end_write(&txn, result, entered, error);
+        (void)FAILPOINT(EMBEDDED_ENTER_AFTER);
     }
     if (result != BUS_OK) {
         return result;

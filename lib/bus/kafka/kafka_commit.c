@@ -15,6 +15,98 @@
 
 #define INIT_MS 1000 /* a slice: the member goes on polling between two */
 
+/* --- what librdkafka answers ---- */
+
+struct answer {
+    bool done, retriable, requires_abort, fatal;
+    rd_kafka_resp_err_t code;
+    char why[256];
+};
+
+static struct answer take_answer(rd_kafka_error_t *failure)
+{
+    struct answer answer = {.done = failure == NULL};
+    if (failure != NULL) {
+        answer.retriable = rd_kafka_error_is_retriable(failure) != 0;
+        answer.requires_abort = rd_kafka_error_txn_requires_abort(failure) != 0;
+        answer.fatal = rd_kafka_error_is_fatal(failure) != 0;
+        answer.code = rd_kafka_error_code(failure);
+        (void)snprintf(answer.why, sizeof answer.why, "%s", rd_kafka_error_string(failure));
+        rd_kafka_error_destroy(failure);
+    }
+    return answer;
+}
+
+/* Instead of the given answer, where a failpoint says so. */
+static struct answer answer_for_test(enum failpoint_answer wanted, struct answer given)
+{
+    if (wanted == FAILPOINT_GO) {
+        return given;
+    }
+    return (struct answer){.retriable = wanted == FAILPOINT_RETRY || wanted == FAILPOINT_TIMEOUT,
+                           .requires_abort = wanted == FAILPOINT_ABORT,
+                           .fatal = wanted == FAILPOINT_FATAL,
+                           .code = wanted == FAILPOINT_TIMEOUT ? RD_KAFKA_RESP_ERR__TIMED_OUT
+                                                               : RD_KAFKA_RESP_ERR_UNKNOWN,
+                           .why = "a test says so"};
+}
+
+static struct answer init_transactions(struct kafka_member *member)
+{
+    struct answer answer = answer_for_test(FAILPOINT(KAFKA_INIT_BEFORE), (struct answer){.done = true});
+    if (answer.done) {
+        answer = take_answer(rd_kafka_init_transactions(member->producer, INIT_MS));
+        answer = answer_for_test(FAILPOINT(KAFKA_INIT_AFTER), answer);
+    }
+    return answer;
+}
+
+static struct answer begin_transaction(struct kafka_member *member)
+{
+    struct answer answer = answer_for_test(FAILPOINT(KAFKA_BEGIN_BEFORE), (struct answer){.done = true});
+    if (answer.done) {
+        answer = take_answer(rd_kafka_begin_transaction(member->producer));
+        answer = answer_for_test(FAILPOINT(KAFKA_BEGIN_AFTER), answer);
+    }
+    return answer;
+}
+
+static struct answer send_offsets_once(struct kafka_member *member,
+                                       const rd_kafka_topic_partition_list_t *list, int timeout_ms)
+{
+    struct answer answer = answer_for_test(FAILPOINT(KAFKA_OFFSETS_BEFORE), (struct answer){.done = true});
+    if (answer.done) {
+        rd_kafka_consumer_group_metadata_t *metadata = rd_kafka_consumer_group_metadata(member->consumer);
+        answer =
+            take_answer(rd_kafka_send_offsets_to_transaction(member->producer, list, metadata, timeout_ms));
+        rd_kafka_consumer_group_metadata_destroy(metadata);
+        answer = answer_for_test(FAILPOINT(KAFKA_OFFSETS_AFTER), answer);
+    }
+    return answer;
+}
+
+static struct answer commit_transaction(struct kafka_member *member, int timeout_ms)
+{
+    struct answer answer = answer_for_test(FAILPOINT(KAFKA_COMMIT_BEFORE), (struct answer){.done = true});
+    if (answer.done) {
+        answer = take_answer(rd_kafka_commit_transaction(member->producer, timeout_ms));
+        answer = answer_for_test(FAILPOINT(KAFKA_COMMIT_AFTER), answer);
+    }
+    return answer;
+}
+
+static struct answer abort_transaction(struct kafka_member *member, int timeout_ms)
+{
+    struct answer answer = answer_for_test(FAILPOINT(KAFKA_ABORT_BEFORE), (struct answer){.done = true});
+    if (answer.done) {
+        answer = take_answer(rd_kafka_abort_transaction(member->producer, timeout_ms));
+        answer = answer_for_test(FAILPOINT(KAFKA_ABORT_AFTER), answer);
+    }
+    return answer;
+}
+
+/* --- the producer ---- */
+
 static int create_producer(struct kafka_member *member, struct error *error)
 {
     char id[sizeof member->group + sizeof member->member_id + 1];
@@ -44,9 +136,7 @@ void kafka_member_drop_transaction(struct kafka_member *member, int timeout_ms)
     if (!member->in_transaction) {
         return;
     }
-    rd_kafka_error_t *failure = rd_kafka_abort_transaction(member->producer, timeout_ms);
-    if (failure != NULL) {
-        rd_kafka_error_destroy(failure);
+    if (!abort_transaction(member, timeout_ms).done) {
         kafka_member_close_producer(member);
     }
     member->in_transaction = false;
@@ -63,21 +153,19 @@ int kafka_member_prepare(struct kafka_member *member, struct error *error)
             return result;
         }
     }
-    rd_kafka_error_t *failure = rd_kafka_init_transactions(member->producer, INIT_MS);
-    if (failure == NULL) {
+    struct answer answer = init_transactions(member);
+    if (answer.done) {
         member->producer_ready = true;
         kafka_note_connected(member->bus);
         return BUS_OK;
     }
-    int result = BUS_AWAY;
-    (void)error_set(error, BUS_AWAY, "transactions cannot begin: %s", rd_kafka_error_string(failure));
-    if (rd_kafka_error_code(failure) == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED) {
-        result = BUS_FATAL;
-    } else if (rd_kafka_error_is_fatal(failure) || !rd_kafka_error_is_retriable(failure)) {
+    if (answer.code == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED) {
+        return error_set(error, BUS_FATAL, "transactions cannot begin: %s", answer.why);
+    }
+    if (answer.fatal || !answer.retriable) {
         kafka_member_close_producer(member);
     }
-    rd_kafka_error_destroy(failure);
-    return result;
+    return error_set(error, BUS_AWAY, "transactions cannot begin: %s", answer.why);
 }
 
 /* The one way out. */
@@ -89,23 +177,14 @@ static int reset(struct kafka_member *member, const char *what, const char *why,
     return error_set(error, BUS_RESET, "%s: %s", what, why);
 }
 
-static int reset_for(struct kafka_member *member, const char *what, rd_kafka_error_t *failure,
-                     struct error *error)
-{
-    char why[256];
-    (void)snprintf(why, sizeof why, "%s", rd_kafka_error_string(failure));
-    rd_kafka_error_destroy(failure);
-    return reset(member, what, why, error);
-}
-
 static int begin(struct kafka_member *member, struct error *error)
 {
     if (member->in_transaction) {
         return BUS_OK;
     }
-    rd_kafka_error_t *failure = rd_kafka_begin_transaction(member->producer);
-    if (failure != NULL) {
-        return reset_for(member, "a transaction cannot begin", failure, error);
+    struct answer answer = begin_transaction(member);
+    if (!answer.done) {
+        return reset(member, "a transaction cannot begin", answer.why, error);
     }
     member->in_transaction = true;
     return BUS_OK;
@@ -197,59 +276,64 @@ static int left_ms(int64_t deadline_ms)
     return left > 0 ? (int)left : 0;
 }
 
+static void add_position(rd_kafka_topic_partition_list_t *list, const char *topic, int32_t partition,
+                         int64_t offset, const char *note)
+{
+    rd_kafka_topic_partition_t *item = rd_kafka_topic_partition_list_add(list, topic, partition);
+    item->offset = offset;
+    if (note[0] != '\0') { /* the list frees it with free() */
+        item->metadata = strdup(note);
+        item->metadata_size = item->metadata == NULL ? 0 : strlen(note);
+    }
+}
+
+/* Where nothing advances (a tick that decided something), what is committed once more: it is the positions
+ * that the brokers check the group's generation with, and an owner of yesterday that wakes up must not get
+ * its outputs through. */
 static rd_kafka_topic_partition_list_t *list_advances(const struct kafka_member *member)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)member->advance_count);
     for (size_t i = 0; i < member->advance_count; i++) {
         const struct kafka_advance *advance = &member->advances[i];
-        rd_kafka_topic_partition_t *item =
-            rd_kafka_topic_partition_list_add(list, advance->topic, advance->partition);
-        item->offset = advance->next;
-        if (advance->note[0] != '\0') { /* the list frees it with free() */
-            item->metadata = strdup(advance->note);
-            item->metadata_size = item->metadata == NULL ? 0 : strlen(advance->note);
+        add_position(list, advance->topic, advance->partition, advance->next, advance->note);
+    }
+    for (size_t i = 0; i < member->partition_count && member->advance_count == 0; i++) {
+        const struct kafka_partition *partition = &member->partitions[i];
+        if (partition->phase == KAFKA_STARTED && partition->committed >= 0) {
+            add_position(list, partition->topic, partition->number, partition->committed, partition->note);
         }
     }
     return list;
 }
 
 /* The same call again, while it may be: a time-out is no answer, and no clear one comes later. */
-static bool may_retry(const rd_kafka_error_t *failure, int64_t deadline_ms)
+static bool may_retry(const struct answer *answer, int64_t deadline_ms)
 {
-    return failure != NULL && rd_kafka_error_is_retriable(failure) != 0 &&
-           rd_kafka_error_txn_requires_abort(failure) == 0 &&
-           rd_kafka_error_code(failure) != RD_KAFKA_RESP_ERR__TIMED_OUT && left_ms(deadline_ms) > 0;
+    return !answer->done && answer->retriable && !answer->requires_abort && !answer->fatal &&
+           answer->code != RD_KAFKA_RESP_ERR__TIMED_OUT && left_ms(deadline_ms) > 0;
 }
 
 static int send_offsets(struct kafka_member *member, int64_t deadline_ms, struct error *error)
 {
-    rd_kafka_error_t *failure = NULL;
-    if (member->advance_count == 0) {
-        return BUS_OK;
-    }
     rd_kafka_topic_partition_list_t *list = list_advances(member);
-    for (;;) {
-        rd_kafka_consumer_group_metadata_t *metadata = rd_kafka_consumer_group_metadata(member->consumer);
-        failure =
-            rd_kafka_send_offsets_to_transaction(member->producer, list, metadata, left_ms(deadline_ms));
-        rd_kafka_consumer_group_metadata_destroy(metadata);
-        if (!may_retry(failure, deadline_ms)) {
+    struct answer answer = {.done = list->cnt == 0};
+    while (!answer.done) {
+        answer = send_offsets_once(member, list, left_ms(deadline_ms));
+        if (!may_retry(&answer, deadline_ms)) {
             break;
         }
-        rd_kafka_error_destroy(failure);
     }
     rd_kafka_topic_partition_list_destroy(list);
-    return failure == NULL ? BUS_OK : reset_for(member, "positions were not taken", failure, error);
+    return answer.done ? BUS_OK : reset(member, "positions were not taken", answer.why, error);
 }
 
 static int end_transaction(struct kafka_member *member, int64_t deadline_ms, struct error *error)
 {
-    rd_kafka_error_t *failure = rd_kafka_commit_transaction(member->producer, left_ms(deadline_ms));
-    while (may_retry(failure, deadline_ms)) {
-        rd_kafka_error_destroy(failure);
-        failure = rd_kafka_commit_transaction(member->producer, left_ms(deadline_ms));
+    struct answer answer = commit_transaction(member, left_ms(deadline_ms));
+    while (may_retry(&answer, deadline_ms)) {
+        answer = commit_transaction(member, left_ms(deadline_ms));
     }
-    return failure == NULL ? BUS_OK : reset_for(member, "the transaction did not commit", failure, error);
+    return answer.done ? BUS_OK : reset(member, "the transaction did not commit", answer.why, error);
 }
 
 int kafka_commit(struct bus_member *base, struct error *error)
@@ -281,6 +365,7 @@ int kafka_commit(struct bus_member *base, struct error *error)
             kafka_member_find(member, member->advances[i].topic, member->advances[i].partition);
         if (partition != NULL) {
             partition->committed = member->advances[i].next;
+            (void)snprintf(partition->note, sizeof partition->note, "%s", member->advances[i].note);
         }
     }
     member->advance_count = 0;

@@ -88,6 +88,9 @@ static int ask_committed(struct kafka_member *member, struct error *error)
     }
     int result = BUS_OK;
     if (list->cnt > 0) {
+        result = bus_answer_for_test(FAILPOINT(KAFKA_COMMITTED_BEFORE), error);
+    }
+    if (list->cnt > 0 && result == BUS_OK) {
         result =
             kafka_result(member->bus, rd_kafka_committed(member->consumer, list, kafka_ask_ms(member->bus)),
                          "asking for positions", error);
@@ -130,8 +133,12 @@ static int restore_some(struct kafka_member *member, struct kafka_partition *par
     bool done = false;
     int result = BUS_OK;
     if (member->restore == NULL) {
+        result = bus_answer_for_test(FAILPOINT(KAFKA_RESTORE_BEFORE), error);
+    }
+    if (member->restore == NULL && result == BUS_OK) {
         result =
             kafka_restore_begin(&member->restore, member->bus, member->state_topic, partition->number, error);
+        (void)FAILPOINT(KAFKA_RESTORE_AFTER);
     }
     if (result == BUS_OK) {
         result = kafka_restore_read(member->restore, SLICE_MS, &done, error);
@@ -244,6 +251,8 @@ static int prepare(struct kafka_member *member, struct error *error)
 static int next_turn(struct kafka_member *member, int timeout_ms, struct bus_turn *turn, bool *any,
                      struct error *error)
 {
+    member->reset |= FAILPOINT(KAFKA_POLL) == FAILPOINT_RESET;
+    member->reset |= member->in_transaction && FAILPOINT(KAFKA_POLL_IN_TRANSACTION) == FAILPOINT_RESET;
     if (member->lost || member->reset) {
         *any = lost_turn(member, turn);
         return BUS_OK;
