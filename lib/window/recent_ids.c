@@ -9,8 +9,10 @@
 
 struct id_set {
     uint32_t block; /* of the pool: a table of hashes, 0 a free slot; 0: no table yet */
-    uint32_t used : 27;
+    uint32_t used : 24;
     uint32_t size_class : 5;
+    uint32_t is_changed : 1; /* since it was last saved */
+    uint32_t is_ahead : 1;   /* was ahead of the clock then */
 };
 
 struct recent_ids {
@@ -89,6 +91,8 @@ static uint64_t *find_slot(uint64_t *slots, uint32_t slot_count, uint64_t hash)
 static bool grow(struct recent_ids *ids, struct id_set *set)
 {
     struct id_set larger = {.used = set->used,
+                            .is_changed = set->is_changed,
+                            .is_ahead = set->is_ahead,
                             .size_class = set->block == 0 ? FIRST_CLASS : (set->size_class + 1u) & 31u};
     if (larger.size_class > LAST_CLASS) {
         return false;
@@ -133,7 +137,8 @@ bool recent_ids_check(struct recent_ids *ids, int64_t second, uint64_t hash)
         return true;
     }
     *slot = hash;
-    set->used = (set->used + 1u) & ((1u << 27) - 1);
+    set->used = (set->used + 1u) & ((1u << 24) - 1);
+    set->is_changed = 1;
     return false;
 }
 
@@ -153,6 +158,34 @@ void recent_ids_prefetch_slot(const struct recent_ids *ids, int64_t second, uint
     if (set->block != 0) {
         const uint64_t *slots = block_pool_at(ids->pool, set->block);
         __builtin_prefetch(&slots[(uint32_t)hash & (slots_in(set) - 1)], 1);
+    }
+}
+
+bool recent_ids_next_changed(const struct recent_ids *ids, int64_t after, bool ahead_too,
+                             struct id_second *out)
+{
+    int64_t first = ids->now - ids->past;
+    for (int64_t second = after < first ? first : after + 1; second <= ids->now + ids->future; second++) {
+        const struct id_set *set = &ids->sets[slot_of(ids, second)];
+        if (set->block != 0 && (set->is_changed || (ahead_too && set->is_ahead))) {
+            *out = (struct id_second){.second = second,
+                                      .slots = block_pool_at(ids->pool, set->block),
+                                      .slot_count = slots_in(set),
+                                      .used = set->used};
+            return true;
+        }
+    }
+    return false;
+}
+
+void recent_ids_note_saved(struct recent_ids *ids, int64_t clock_s, bool ahead_too)
+{
+    for (int64_t second = ids->now - ids->past; second <= ids->now + ids->future; second++) {
+        struct id_set *set = &ids->sets[slot_of(ids, second)];
+        if (set->is_changed || (ahead_too && set->is_ahead)) {
+            set->is_changed = 0;
+            set->is_ahead = second > clock_s;
+        }
     }
 }
 

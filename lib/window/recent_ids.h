@@ -30,6 +30,18 @@ bool recent_ids_check(struct recent_ids *ids, int64_t second, uint64_t hash);
 /* What recent_ids_check will touch: first the ids themselves, then (when that has come) the hash's slot. */
 void recent_ids_prefetch(const struct recent_ids *ids, int64_t second);
 void recent_ids_prefetch_slot(const struct recent_ids *ids, int64_t second, uint64_t hash);
+
+/* Saving: the seconds to which ids were added since the last saving. Seconds ahead of the clock are to be
+ * remembered for long after they were saved, so they are saved again now and then (ahead_too). */
+struct id_second {
+    int64_t second;
+    const uint64_t *slots; /* hashes; 0: none */
+    size_t slot_count, used;
+};
+/* The first such second after `after` (INT64_MIN: of all). False: none. Borrowed until the next change. */
+bool recent_ids_next_changed(const struct recent_ids *ids, int64_t after, bool ahead_too,
+                             struct id_second *out);
+void recent_ids_note_saved(struct recent_ids *ids, int64_t clock_s, bool ahead_too);
 size_t recent_ids_memory(const struct recent_ids *ids); /* without its blocks, which are the pool's */
 
 #endif

@@ -1,10 +1,13 @@
 #include "window/second_values.h"
 
+#include <string.h>
+
 #define WEIGHT_BIT   0x8000u
 #define WEIGHT_SHIFT 15
 #define MAX_WORDS    6 /* of one entry: a code and five weight words, 75 bits */
 #define FIRST_JOIN   512
 #define BLOCK_WORDS  29
+#define FEW_WORDS    64 /* sorted by insertion; more are put into a histogram first */
 
 struct value_block {
     uint32_t previous;
@@ -100,16 +103,23 @@ void second_values_clear(struct second_values *values, struct block_pool *pool)
     *values = (struct second_values){0};
 }
 
+/* The entry at `at`; returns where the next one is. */
+static uint16_t decode_entry(const struct value_block *block, uint16_t at, struct value_run *run)
+{
+    *run = (struct value_run){.bucket = block->words[at++]};
+    while (at < block->used && (block->words[at] & WEIGHT_BIT) != 0) {
+        run->weight = run->weight << WEIGHT_SHIFT | (block->words[at++] & (WEIGHT_BIT - 1));
+    }
+    run->weight += run->weight == 0;
+    return at;
+}
+
 static void read_block(const struct value_block *block, struct histogram *into)
 {
-    uint16_t at = 0;
-    while (at < block->used) {
-        uint16_t bucket = block->words[at++];
-        uint64_t weight = 0;
-        while (at < block->used && (block->words[at] & WEIGHT_BIT) != 0) {
-            weight = weight << WEIGHT_SHIFT | (block->words[at++] & (WEIGHT_BIT - 1));
-        }
-        histogram_add(into, bucket, weight == 0 ? 1 : weight);
+    struct value_run run;
+    for (uint16_t at = 0; at < block->used;) {
+        at = decode_entry(block, at, &run);
+        histogram_add(into, run.bucket, run.weight);
     }
 }
 
@@ -121,4 +131,46 @@ void second_values_read(const struct second_values *values, const struct block_p
         read_block(at, into);
         block = at->previous;
     }
+}
+
+/* Into the ascending list, joined with its equal if that is there. */
+static size_t insert_run(struct value_run *runs, size_t count, struct value_run run)
+{
+    size_t at = count;
+    while (at > 0 && runs[at - 1].bucket > run.bucket) {
+        at--;
+    }
+    if (at > 0 && runs[at - 1].bucket == run.bucket) {
+        runs[at - 1].weight += run.weight;
+        return count;
+    }
+    memmove(&runs[at + 1], &runs[at], (count - at) * sizeof *runs);
+    runs[at] = run;
+    return count + 1;
+}
+
+size_t second_values_list(const struct second_values *values, const struct block_pool *pool,
+                          struct value_run *runs, struct histogram *sums)
+{
+    size_t count = 0;
+    if (values->words > FEW_WORDS) {
+        histogram_clear(sums);
+        second_values_read(values, pool, sums);
+        for (uint32_t bucket = 0; bucket < HISTOGRAM_BUCKETS; bucket++) {
+            if (sums->counts[bucket] > 0) {
+                runs[count++] = (struct value_run){(uint16_t)bucket, sums->counts[bucket]};
+            }
+        }
+        return count;
+    }
+    for (uint32_t block = values->last; block != 0;) {
+        const struct value_block *in = block_pool_at(pool, block);
+        struct value_run run;
+        for (uint16_t at = 0; at < in->used;) {
+            at = decode_entry(in, at, &run);
+            count = insert_run(runs, count, run);
+        }
+        block = in->previous;
+    }
+    return count;
 }

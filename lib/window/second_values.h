@@ -15,6 +15,7 @@
 #include "window/histogram.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct second_values { /* all zero: empty */
@@ -27,6 +28,15 @@ struct second_values { /* all zero: empty */
 bool second_values_add(struct second_values *values, struct block_pool *pool, uint16_t bucket,
                        uint64_t weight);
 void second_values_clear(struct second_values *values, struct block_pool *pool);
+/* So many values in one bucket. */
+struct value_run {
+    uint16_t bucket;
+    uint64_t weight;
+};
+/* The same as runs of ascending buckets, HISTOGRAM_BUCKETS at most; returns how many. sums: scratch memory.
+ */
+size_t second_values_list(const struct second_values *values, const struct block_pool *pool,
+                          struct value_run *runs, struct histogram *sums);
 void second_values_read(const struct second_values *values, const struct block_pool *pool,
                         struct histogram *into);
 static inline void second_values_prefetch(const struct second_values *values, const struct block_pool *pool)

@@ -1,63 +1,12 @@
-/* One piece of memory, and a ring in which a second has the slot: second mod the longest window.
- *
- *     running     the second `now`: what was added to it since it began
- *     late        what was added to earlier seconds since then, only to tell a step's records
- *     totals[]    one for each length, without the running second
- *     values[60]  chains of bucket codes, slot: second mod 60
- *     ring        records errors slow[k]  16 bits each; 32 from the first second that needs more
- *     weights     the same as 64-bit weights, from the first record that weighs more than one
- *     gauges      sums and counts, only when a rule wants utilisation
- */
-#include "window/window.h"
-
-#include "window/second_values.h"
+#include "window/window_private.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_CELLS (2 + WINDOW_THRESHOLDS) /* records, errors, slow[k] */
-
-/* One second, or the sum of several: either records or weights. */
-struct cells {
-    uint64_t of[MAX_CELLS];
-};
-
-struct gauge_second {
-    float sum[WINDOW_GAUGES];
-    uint16_t count[WINDOW_GAUGES];
-};
-
-struct total {
-    struct cells records, weights; /* weights only while window->weights is there */
-};
-
-struct window {
-    int64_t now;
-    const struct window_layout *layout;
-    struct block_pool *pool;
-    struct cells running, running_weights;
-    struct cells late, late_weights;
-    uint32_t ring_length, cell_count;
-    bool is_wide;     /* the ring has 32 bits a cell */
-    bool has_running; /* something was added since the last step */
-    int64_t last_gauge;
-    void *ring;
-    uint64_t *weights;
-    struct gauge_second *gauges;
-    struct second_values values[WINDOW_VALUE_SECONDS];
-    struct total totals[];
-};
-
 static uint32_t longest(const struct window_layout *layout)
 {
     return layout->lengths_s[layout->length_count - 1];
-}
-
-static uint32_t slot_in(int64_t second, uint32_t length)
-{
-    int64_t slot = second % length;
-    return (uint32_t)(slot < 0 ? slot + length : slot);
 }
 
 struct window *window_create(const struct window_layout *layout, struct block_pool *pool, int64_t now)
@@ -72,6 +21,7 @@ struct window *window_create(const struct window_layout *layout, struct block_po
     window->ring_length = longest(layout);
     window->cell_count = 2 + layout->threshold_count;
     window->last_gauge = INT64_MIN;
+    window->changed_older = INT64_MAX;
     window->ring = calloc((size_t)window->ring_length * window->cell_count, sizeof(uint16_t));
     if (layout->gauges) {
         window->gauges = calloc(window->ring_length, sizeof *window->gauges);
@@ -104,28 +54,8 @@ int64_t window_now(const struct window *window)
 
 /* --- the ring ---- */
 
-static void read_ring(const struct window *window, uint32_t slot, struct cells *cells)
-{
-    size_t first = (size_t)slot * window->cell_count;
-    for (uint32_t i = 0; i < window->cell_count; i++) {
-        cells->of[i] = window->is_wide ? ((const uint32_t *)window->ring)[first + i]
-                                       : ((const uint16_t *)window->ring)[first + i];
-    }
-}
-
-static void read_weights(const struct window *window, uint32_t slot, struct cells *cells)
-{
-    if (window->weights == NULL) {
-        read_ring(window, slot, cells); /* so far each record weighed one */
-        return;
-    }
-    for (uint32_t i = 0; i < window->cell_count; i++) {
-        cells->of[i] = window->weights[(size_t)slot * window->cell_count + i];
-    }
-}
-
 /* A second with more than 65 535 records: the ring gets 32 bits a cell and keeps them. */
-static bool widen(struct window *window)
+bool window_widen(struct window *window)
 {
     size_t cells = (size_t)window->ring_length * window->cell_count;
     uint32_t *wide = calloc(cells, sizeof *wide);
@@ -144,7 +74,7 @@ static bool widen(struct window *window)
 static bool fits(const struct window *window, uint32_t slot, const struct cells *added)
 {
     struct cells before = {{0}};
-    read_ring(window, slot, &before);
+    window_read_ring(window, slot, &before);
     /* Records are the largest cell. */
     return before.of[0] + added->of[0] <= (window->is_wide ? UINT32_MAX : UINT16_MAX);
 }
@@ -153,7 +83,8 @@ static bool fits(const struct window *window, uint32_t slot, const struct cells 
 static bool add_to_ring(struct window *window, uint32_t slot, const struct cells *added,
                         const struct cells *weights)
 {
-    if (!fits(window, slot, added) && (window->is_wide || !widen(window) || !fits(window, slot, added))) {
+    if (!fits(window, slot, added) &&
+        (window->is_wide || !window_widen(window) || !fits(window, slot, added))) {
         return false;
     }
     size_t first = (size_t)slot * window->cell_count;
@@ -186,13 +117,6 @@ static void clear_slot(struct window *window, uint32_t slot)
 
 /* --- adding ---- */
 
-static void add_cells(struct cells *to, const struct cells *what, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        to->of[i] += what->of[i];
-    }
-}
-
 static void subtract_cells(struct cells *from, const struct cells *what, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
@@ -201,7 +125,7 @@ static void subtract_cells(struct cells *from, const struct cells *what, uint32_
 }
 
 /* Weights are kept from here on. */
-static bool begin_weights(struct window *window)
+bool window_begin_weights(struct window *window)
 {
     window->weights = calloc((size_t)window->ring_length * window->cell_count, sizeof *window->weights);
     if (window->weights == NULL) {
@@ -209,7 +133,7 @@ static bool begin_weights(struct window *window)
     }
     for (uint32_t slot = 0; slot < window->ring_length; slot++) {
         struct cells records = {{0}};
-        read_ring(window, slot, &records);
+        window_read_ring(window, slot, &records);
         memcpy(&window->weights[(size_t)slot * window->cell_count], records.of,
                window->cell_count * sizeof *window->weights);
     }
@@ -217,6 +141,33 @@ static bool begin_weights(struct window *window)
         window->totals[i].weights = window->totals[i].records;
     }
     return true;
+}
+
+/* The second will be saved. */
+static void note_change(struct window *window, int64_t second)
+{
+    if (window->now - second < CHANGED_SECONDS) {
+        window->changed |= UINT64_C(1) << ((uint64_t)second % CHANGED_SECONDS);
+    } else if (second < window->changed_older) {
+        window->changed_older = second;
+    }
+}
+
+/* The second `now` takes the bit of the one 64 s before it. */
+static void move_changes(struct window *window)
+{
+    uint64_t bit = UINT64_C(1) << ((uint64_t)window->now % CHANGED_SECONDS);
+    if ((window->changed & bit) != 0) {
+        window->changed &= ~bit;
+        int64_t second = window->now - CHANGED_SECONDS;
+        window->changed_older = second < window->changed_older ? second : window->changed_older;
+    }
+}
+
+static void forget_changes(struct window *window)
+{
+    window->changed = 0;
+    window->changed_older = INT64_MAX;
 }
 
 static void cells_of_record(const struct window_layout *layout, double duration_s, bool is_error,
@@ -235,13 +186,13 @@ static void add_to_past(struct window *window, int64_t second, const struct cell
 {
     const struct window_layout *layout = window->layout;
     int64_t age = window->now - second;
-    if (!add_to_ring(window, slot_in(second, window->ring_length), records, weights)) {
+    if (!add_to_ring(window, window_slot(second, window->ring_length), records, weights)) {
         return;
     }
     for (uint32_t i = layout->length_count; i > 0 && age < layout->lengths_s[i - 1]; i--) {
-        add_cells(&window->totals[i - 1].records, records, window->cell_count);
+        window_add_cells(&window->totals[i - 1].records, records, window->cell_count);
         if (window->weights != NULL) {
-            add_cells(&window->totals[i - 1].weights, weights, window->cell_count);
+            window_add_cells(&window->totals[i - 1].weights, weights, window->cell_count);
         }
     }
 }
@@ -252,7 +203,7 @@ void window_add(struct window *window, int64_t second, double duration_s, bool i
     if (age < 0 || age >= window->ring_length) {
         return;
     }
-    if (weight > 1 && window->weights == NULL && !begin_weights(window)) {
+    if (weight > 1 && window->weights == NULL && !window_begin_weights(window)) {
         weight = 1;
     }
     struct cells record;
@@ -260,16 +211,17 @@ void window_add(struct window *window, int64_t second, double duration_s, bool i
     cells_of_record(window->layout, duration_s, is_error, 1, &record);
     cells_of_record(window->layout, duration_s, is_error, weight, &weights);
     window->has_running = true;
+    note_change(window, second);
     if (age == 0) {
-        add_cells(&window->running, &record, window->cell_count);
-        add_cells(&window->running_weights, &weights, window->cell_count);
+        window_add_cells(&window->running, &record, window->cell_count);
+        window_add_cells(&window->running_weights, &weights, window->cell_count);
     } else {
         add_to_past(window, second, &record, &weights);
-        add_cells(&window->late, &record, window->cell_count);
-        add_cells(&window->late_weights, &weights, window->cell_count);
+        window_add_cells(&window->late, &record, window->cell_count);
+        window_add_cells(&window->late_weights, &weights, window->cell_count);
     }
     if (age < WINDOW_VALUE_SECONDS) {
-        (void)second_values_add(&window->values[slot_in(second, WINDOW_VALUE_SECONDS)], window->pool,
+        (void)second_values_add(&window->values[window_slot(second, WINDOW_VALUE_SECONDS)], window->pool,
                                 histogram_bucket(duration_s), weight);
     }
 }
@@ -280,10 +232,11 @@ void window_add_gauge(struct window *window, int64_t second, enum window_gauge g
     if (window->gauges == NULL || isnan(value) || age < 0 || age >= window->ring_length) {
         return;
     }
-    struct gauge_second *slot = &window->gauges[slot_in(second, window->ring_length)];
+    struct gauge_second *slot = &window->gauges[window_slot(second, window->ring_length)];
     if (slot->count[gauge] < UINT16_MAX) {
         slot->sum[gauge] += (float)value;
         slot->count[gauge]++;
+        note_change(window, second);
     }
     if (second > window->last_gauge) {
         window->last_gauge = second;
@@ -312,22 +265,23 @@ static void advance_one(struct window *window)
 {
     const struct window_layout *layout = window->layout;
     window->now++;
+    move_changes(window);
     for (uint32_t i = 0; i < layout->length_count; i++) {
         struct cells gone = {{0}};
-        uint32_t slot = slot_in(window->now - layout->lengths_s[i], window->ring_length);
-        read_ring(window, slot, &gone);
+        uint32_t slot = window_slot(window->now - layout->lengths_s[i], window->ring_length);
+        window_read_ring(window, slot, &gone);
         if (gone.of[0] == 0) {
             continue;
         }
         subtract_cells(&window->totals[i].records, &gone, window->cell_count);
         if (window->weights != NULL) {
-            read_weights(window, slot, &gone);
+            window_read_weights(window, slot, &gone);
             subtract_cells(&window->totals[i].weights, &gone, window->cell_count);
         }
     }
     /* The longest window's oldest second has the new one's slot. */
-    clear_slot(window, slot_in(window->now, window->ring_length));
-    second_values_clear(&window->values[slot_in(window->now, WINDOW_VALUE_SECONDS)], window->pool);
+    clear_slot(window, window_slot(window->now, window->ring_length));
+    second_values_clear(&window->values[window_slot(window->now, WINDOW_VALUE_SECONDS)], window->pool);
 }
 
 static void clear_all(struct window *window)
@@ -362,8 +316,10 @@ void window_advance(struct window *window, int64_t now)
     if (now - window->now > window->ring_length) {
         end_running_second(window);
         clear_all(window);
+        forget_changes(window);
         window->now = now;
     } else if (window_is_empty(window)) {
+        forget_changes(window);
         window->now = now;
     } else {
         end_running_second(window);
@@ -373,110 +329,18 @@ void window_advance(struct window *window, int64_t now)
     }
 }
 
-/* --- reading ---- */
-
-static void copy_cells(const struct cells *records, const struct cells *weights, uint32_t cell_count,
-                       struct window_counts *counts)
-{
-    counts->records = records->of[0];
-    counts->errors = records->of[1];
-    counts->weight = weights->of[0];
-    counts->error_weight = weights->of[1];
-    for (uint32_t k = 0; k < WINDOW_THRESHOLDS; k++) {
-        counts->slow[k] = k + 2 < cell_count ? records->of[2 + k] : 0;
-        counts->slow_weight[k] = k + 2 < cell_count ? weights->of[2 + k] : 0;
-    }
-}
-
-static void sum_seconds(const struct window *window, int64_t first, struct cells *records,
-                        struct cells *weights)
-{
-    for (int64_t second = first; second <= window->now; second++) {
-        struct cells cells = {{0}};
-        uint32_t slot = slot_in(second, window->ring_length);
-        read_ring(window, slot, &cells);
-        add_cells(records, &cells, window->cell_count);
-        read_weights(window, slot, &cells);
-        add_cells(weights, &cells, window->cell_count);
-    }
-}
-
-void window_read_counts(const struct window *window, uint32_t index, int64_t after,
-                        struct window_counts *counts)
-{
-    int64_t first = window->now - window->layout->lengths_s[index] + 1;
-    struct cells records = {{0}};
-    struct cells weights = {{0}};
-    if (after < first) {
-        records = window->totals[index].records;
-        weights = window->weights != NULL ? window->totals[index].weights : records;
-    } else {
-        sum_seconds(window, after + 1, &records, &weights);
-    }
-    if (after < window->now) {
-        add_cells(&records, &window->running, window->cell_count);
-        add_cells(&weights, &window->running_weights, window->cell_count);
-    }
-    copy_cells(&records, &weights, window->cell_count, counts);
-}
-
-void window_read_second(const struct window *window, int64_t second, struct window_counts *counts)
-{
-    struct cells records = {{0}};
-    struct cells weights = {{0}};
-    int64_t age = window->now - second;
-    if (age == 0) {
-        records = window->running;
-        weights = window->running_weights;
-    } else if (age > 0 && age < window->ring_length) {
-        read_ring(window, slot_in(second, window->ring_length), &records);
-        read_weights(window, slot_in(second, window->ring_length), &weights);
-    }
-    copy_cells(&records, &weights, window->cell_count, counts);
-}
-
-void window_read_step(const struct window *window, struct window_counts *counts)
-{
-    struct cells records = window->running;
-    struct cells weights = window->running_weights;
-    add_cells(&records, &window->late, window->cell_count);
-    add_cells(&weights, &window->late_weights, window->cell_count);
-    copy_cells(&records, &weights, window->cell_count, counts);
-}
-
-void window_read_values(const struct window *window, uint32_t seconds, int64_t after, struct histogram *into)
-{
-    int64_t first = window->now - (seconds < WINDOW_VALUE_SECONDS ? seconds : WINDOW_VALUE_SECONDS) + 1;
-    for (int64_t second = first > after ? first : after + 1; second <= window->now; second++) {
-        second_values_read(&window->values[slot_in(second, WINDOW_VALUE_SECONDS)], window->pool, into);
-    }
-}
-
-double window_gauge_mean(const struct window *window, enum window_gauge gauge, uint32_t seconds,
-                         int64_t after)
-{
-    double sum = 0;
-    uint64_t count = 0;
-    int64_t first = window->now - seconds + 1;
-    for (int64_t second = first > after ? first : after + 1; window->gauges != NULL && second <= window->now;
-         second++) {
-        const struct gauge_second *slot = &window->gauges[slot_in(second, window->ring_length)];
-        sum += (double)slot->sum[gauge];
-        count += slot->count[gauge];
-    }
-    return count == 0 ? NAN : sum / (double)count;
-}
+/* --- beside it ---- */
 
 void window_prefetch(const struct window *window, int64_t second)
 {
     __builtin_prefetch(window, 1);
     __builtin_prefetch(&window->running_weights, 1);
-    __builtin_prefetch(&window->values[slot_in(second, WINDOW_VALUE_SECONDS)], 1);
+    __builtin_prefetch(&window->values[window_slot(second, WINDOW_VALUE_SECONDS)], 1);
 }
 
 void window_prefetch_values(const struct window *window, int64_t second)
 {
-    second_values_prefetch(&window->values[slot_in(second, WINDOW_VALUE_SECONDS)], window->pool);
+    second_values_prefetch(&window->values[window_slot(second, WINDOW_VALUE_SECONDS)], window->pool);
 }
 
 size_t window_memory(const struct window *window)

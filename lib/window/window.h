@@ -23,6 +23,7 @@
 
 #define WINDOW_LENGTHS       8
 #define WINDOW_THRESHOLDS    4
+#define WINDOW_CELLS         (2 + WINDOW_THRESHOLDS) /* records, errors, slow[k] */
 #define WINDOW_VALUE_SECONDS 60
 #define WINDOW_MAX_SECONDS   3600
 #define WINDOW_BEGINNING     INT64_MIN /* as `after`: nothing is left out */
