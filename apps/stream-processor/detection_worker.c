@@ -20,10 +20,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BATCH        128
-#define HISTORY_MS   300000 /* a first start announces nothing of records older than this */
-#define SILENT_MS    5000   /* an exhausted partition without records for so long gets ticks */
-#define LOG_EVERY_MS 60000
+#define BATCH            128
+#define HISTORY_MS       300000 /* a first start announces nothing of records older than this */
+#define SILENT_MS        5000   /* an exhausted partition without records for so long gets ticks */
+#define LOG_EVERY_MS     60000
+#define CHECKPOINT_BYTES (8 * 1048576) /* a commit that has more leaves checkpoints to the next one */
 #define WAITING_DECISIONS                                                                                    \
     64 /* transitions of one commit whose latency is measured; more are published all the same */
 
@@ -174,8 +175,10 @@ static int restore_partition(void *context, void *state, const struct bus_record
                                              .value_bytes = record->value.size_bytes};
         bool is_clock = record->key.size_bytes == clock_key_bytes &&
                         memcmp(record->key.data, PARTITION_CLOCK_KEY, clock_key_bytes) == 0;
+        (void)pthread_mutex_lock(&worker->lock);
         int result = is_clock ? restore_clock(worker, partition, record->value, error)
                               : detector_load_state(partition->detector, &saved, error);
+        (void)pthread_mutex_unlock(&worker->lock);
         if (result != 0) {
             error_add_context(error, TOPIC_STREAM_PROCESSOR_STATE " partition %d", partition->number);
             return -1;
@@ -184,21 +187,35 @@ static int restore_partition(void *context, void *state, const struct bus_record
     return 0;
 }
 
-/* Windows aren't saved: the records that fill them are read again. What retention has taken of them is past
- * any window. */
+/* Windows come out of their checkpoint, and the records since are read again; without one, all records that
+ * fill them. What retention has taken of those is past any window. */
 static int64_t start_offset(void *context, void *state, const struct bus_partition *assigned)
 {
     struct detection_worker *worker = context;
     struct partition *partition = state;
+    struct error error;
     int64_t from = partition->clock.replay_from;
     int64_t begin = 0;
     int64_t end = 0;
-    if (assigned->committed < 0 || from < 0 || from >= assigned->committed) {
-        return BUS_FROM_COMMITTED;
+    error_clear(&error);
+    bool is_readable =
+        assigned->committed >= 0 &&
+        bus_read_offsets(worker->bus, assigned->topic, assigned->partition, &begin, &end, NULL) == BUS_OK &&
+        begin <= assigned->committed; /* a lost position is the bus's to refuse */
+    (void)pthread_mutex_lock(&worker->lock);
+    enum detector_start start = detector_restore_windows(
+        partition->detector, begin, is_readable ? assigned->committed : -1, &from, &error);
+    (void)pthread_mutex_unlock(&worker->lock);
+    if (error.code != 0) {
+        log_warn_with(program_log(worker->program), "windows are filled from the log again",
+                      log_integer("partition", partition->number), log_text("why", error.message));
     }
-    if (bus_read_offsets(worker->bus, assigned->topic, assigned->partition, &begin, &end, NULL) != BUS_OK ||
-        begin > assigned->committed) {
-        return BUS_FROM_COMMITTED; /* a lost position is the bus's to refuse */
+    log_debug_with(program_log(worker->program), "partition restored",
+                   log_integer("partition", partition->number),
+                   log_boolean("checkpoint", start == DETECTOR_START_CHECKPOINT), log_integer("from", from),
+                   log_integer("committed", assigned->committed));
+    if (!is_readable || from < 0 || from >= assigned->committed) {
+        return BUS_FROM_COMMITTED;
     }
     return from > begin ? from : begin;
 }
@@ -314,6 +331,9 @@ static int observe_batch(struct detection_worker *worker, struct group_worker *l
     (void)pthread_mutex_lock(&worker->lock);
     detector_observe(partition->detector, mode, worker->inputs, count);
     (void)pthread_mutex_unlock(&worker->lock);
+    if (detector_wants_commit(partition->detector)) {
+        group_worker_hurry(loop);
+    }
     const struct detector_input *last = &worker->inputs[count - 1];
     partition->clock.last_appended_ms = last->appended_ms;
     partition->clock.last_effective_ms =
@@ -480,9 +500,12 @@ static int tick(void *context, struct group_worker *loop, void *state, struct er
 
 static int save_partition(void *context, struct group_worker *loop, void *state, struct error *error)
 {
-    (void)context;
+    struct detection_worker *worker = context;
     struct partition *partition = state;
     struct detector_state saved;
+    (void)pthread_mutex_lock(&worker->lock);
+    detector_take_checkpoint(partition->detector, group_worker_output_bytes(loop) > CHECKPOINT_BYTES);
+    (void)pthread_mutex_unlock(&worker->lock);
     while (detector_next_state(partition->detector, &saved)) {
         if (group_worker_put_state(loop, partition->number, (struct bus_bytes){saved.key, saved.key_bytes},
                                    (struct bus_bytes){saved.value, saved.value_bytes}, error) != BUS_OK) {

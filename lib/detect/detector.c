@@ -40,13 +40,19 @@ int detector_create(struct detector **out, const struct rule_set *rules, const s
     detector->limits = *limits;
     detector->clock_ms = INT64_MIN;
     detector->swept_s = INT64_MIN;
+    detector->swept_idle_ms = INT64_MIN;
+    detector->next_offset = -1;
+    detector->id_seed = seed;
+    detector->is_numbered = true;
     derive_limits(detector);
     detector->mark_count = (size_t)detector->close_after_s + 2;
     detector->marks = calloc(detector->mark_count, sizeof *detector->marks);
     buffer_init(&detector->state_key, 0);
     buffer_init(&detector->state_value, 0);
-    buffer_init(&detector->outbox, 0);
-    if (detector->marks == NULL) {
+    outbox_init(&detector->outbox);
+    bool has_checkpoint =
+        checkpoint_init(&detector->checkpoint, rules, limits, detector->close_after_s, seed);
+    if (detector->marks == NULL || !has_checkpoint) {
         detector_destroy(detector);
         return error_set(error, -1, "no memory for a detector");
     }
@@ -66,7 +72,8 @@ void detector_destroy(struct detector *detector)
     resting_table_free(&detector->resting);
     buffer_free(&detector->state_key);
     buffer_free(&detector->state_value);
-    buffer_free(&detector->outbox);
+    outbox_free(&detector->outbox);
+    checkpoint_deinit(&detector->checkpoint);
     free(detector->orphans);
     free(detector->marks);
     free(detector->queue);
@@ -80,7 +87,7 @@ int64_t detector_clock_ms(const struct detector *detector)
 
 /* --- replaying ---- */
 
-static struct replay_mark *mark_of(const struct detector *detector, int64_t second)
+struct replay_mark *detector_replay_mark(const struct detector *detector, int64_t second)
 {
     int64_t slot = second % (int64_t)detector->mark_count;
     return &detector->marks[slot < 0 ? slot + (int64_t)detector->mark_count : slot];
@@ -89,7 +96,7 @@ static struct replay_mark *mark_of(const struct detector *detector, int64_t seco
 static void note_replay_mark(struct detector *detector, int64_t offset)
 {
     int64_t second = series_time_second(detector->clock_ms);
-    struct replay_mark *mark = mark_of(detector, second);
+    struct replay_mark *mark = detector_replay_mark(detector, second);
     if (mark->second != second) {
         *mark = (struct replay_mark){second, offset};
     }
@@ -102,7 +109,7 @@ int64_t detector_replay_from(const struct detector *detector)
     }
     int64_t now_s = series_time_second(detector->clock_ms);
     for (int64_t second = now_s - detector->close_after_s; second <= now_s; second++) {
-        const struct replay_mark *mark = mark_of(detector, second);
+        const struct replay_mark *mark = detector_replay_mark(detector, second);
         if (mark->second == second) {
             return mark->offset;
         }
@@ -170,6 +177,7 @@ static void observe_route(struct detector *detector, const struct event *event, 
         }
     }
     if (!series_time_is_late(effective_ms, series->newest_ms, detector->limits.lateness_ms)) {
+        series->is_touched = true;
         move_time(detector, series, effective_ms, mode);
         count_event(series, event, effective_ms);
     }
@@ -179,9 +187,9 @@ static void observe_route(struct detector *detector, const struct event *event, 
  * exclusive or, so two ids of two times could cancel each other out and a new event pass for a copy. */
 static uint64_t identity(const struct detector *detector, const struct event *event)
 {
-    const uint64_t both[2] = {XXH3_64bits_withSeed(event->id.data, event->id.size, detector->table.seed),
+    const uint64_t both[2] = {XXH3_64bits_withSeed(event->id.data, event->id.size, detector->id_seed),
                               (uint64_t)event->time_unix_ms};
-    return XXH3_64bits_withSeed(both, sizeof both, detector->table.seed);
+    return XXH3_64bits_withSeed(both, sizeof both, detector->id_seed);
 }
 
 static enum detector_verdict observe_one(struct detector *detector, enum detector_mode mode,
@@ -208,6 +216,7 @@ static enum detector_verdict observe_one(struct detector *detector, enum detecto
             return DETECTOR_NO_ROOM;
         }
     }
+    series->is_touched = true;
     move_time(detector, series, effective_ms, mode);
     if (recent_ids_check(series->ids, series_time_second(event->time_unix_ms), identity(detector, event))) {
         return DETECTOR_DUPLICATE;
@@ -262,6 +271,8 @@ void detector_observe(struct detector *detector, enum detector_mode mode, struct
     uint64_t hashes[PREFETCH_BATCH];
     detector->drain_series = 0;
     detector->drain_rule = 0;
+    detector->checkpoint.records += count;
+    detector->next_offset = count > 0 ? inputs[count - 1].offset + 1 : detector->next_offset;
     for (size_t first = 0; first < count; first += PREFETCH_BATCH) {
         size_t batch = count - first < PREFETCH_BATCH ? count - first : PREFETCH_BATCH;
         prefetch(detector, &inputs[first], batch, hashes);
@@ -289,6 +300,7 @@ void detector_read_totals(const struct detector *detector, struct detector_total
     out->series = (uint32_t)detector->table.count;
     out->memory_bytes = sizeof *detector + detector->mark_count * sizeof detector->marks[0] +
                         detector->resting.slot_count * sizeof detector->resting.slots[0] +
-                        detector->queue_capacity * sizeof detector->queue[0] + detector->outbox.capacity +
+                        detector->queue_capacity * sizeof detector->queue[0] +
+                        outbox_memory(&detector->outbox) + checkpoint_memory(&detector->checkpoint) +
                         series_table_memory(&detector->table);
 }

@@ -58,6 +58,18 @@ void detector_destroy(struct detector *detector);
 int detector_load_state(struct detector *detector, const struct detector_state *state,
                         struct error *error); /* before events */
 
+enum detector_start {
+    DETECTOR_START_WHOLE,      /* no checkpoint is there: read again all that feeds a window */
+    DETECTOR_START_CHECKPOINT, /* windows and ids are as of *from: read again from there */
+    DETECTOR_START_REFUSED,    /* there is one that cannot be used, error says why: as WHOLE */
+    DETECTOR_START_FAILED = -1 /* no memory; error filled */
+};
+/* After the last state, once: windows and ids from the loaded checkpoint. begin: the oldest offset that can
+ * still be read; committed: where deciding goes on. From *from to committed records come with
+ * DETECTOR_REBUILD. */
+enum detector_start detector_restore_windows(struct detector *detector, int64_t begin, int64_t committed,
+                                             int64_t *from, struct error *error);
+
 /* A batch, because the cost per event is cache misses: look up and prefetch, then apply in order. Any count
  * >= 1. */
 void detector_observe(struct detector *detector, enum detector_mode mode, struct detector_input *inputs,
@@ -72,6 +84,12 @@ int64_t detector_clock_ms(
 bool detector_next_transition(struct detector *detector, struct alert_transition *out);
 bool detector_next_state(struct detector *detector,
                          struct detector_state *out); /* keys changed since they were last drained */
+/* Before the states of a commit are drained: when it is time (CHECKPOINT_SECONDS of the clock have passed, or
+ * a series has gone), they will hold what has changed of windows and ids since the last time. is_busy: the
+ * next commit will do, if it can wait. */
+void detector_take_checkpoint(struct detector *detector, bool is_busy);
+/* So many records since the last checkpoint that another should not wait for the next regular commit. */
+bool detector_wants_commit(const struct detector *detector);
 int64_t detector_replay_from(
     const struct detector *detector); /* smallest offset that still feeds a live window, id or clock */
 

@@ -4,17 +4,25 @@
  *   evaluate.c        steps: the rules judge, transitions are queued
  *   series_life.c     series come, are taken along by the clock, and go
  *   detector_state.c  what is saved with each commit and loaded after a restart
+ *   checkpoint*.c     windows and ids as they are saved and put back
  *   explain.c         what people see
  */
 #ifndef OBS_DETECT_DETECTOR_PRIVATE_H
 #define OBS_DETECT_DETECTOR_PRIVATE_H
 
+#include "detect/checkpoint.h"
 #include "detect/detector.h"
+#include "detect/outbox.h"
 #include "detect/resting.h"
 #include "detect/series.h"
 
 #include "alert/transition.h"
 #include "buffer/buffer.h"
+#include "event/event.h"
+
+#define DETECTOR_ID_FUTURE_S                                                                                 \
+    (EVENT_FUTURE_MS / 1000 + 1) /* ids so far ahead of the series are remembered                            \
+                                  */
 
 /* One alert as it is saved. */
 struct saved_alert {
@@ -41,7 +49,12 @@ struct detector {
     struct saved_alert *orphans; /* loaded and firing, but no rule watches them any more */
     size_t orphan_count;
     int64_t clock_ms;      /* INT64_MIN before the first event */
-    int64_t swept_s;       /* the clock's second at the last sweep over idle series */
+    int64_t swept_s;       /* the clock's second at the last sweep over idle series … */
+    int64_t swept_idle_ms; /* … and where it took them along to; INT64_MIN: none yet */
+    int64_t next_offset;   /* after the last record observed; -1: none yet */
+    uint64_t last_ordinal; /* of the series admitted so far */
+    uint64_t id_seed;      /* of the hashes of ids; saved with them */
+    bool is_numbered;      /* every series has its ordinal, and they ascend */
     int64_t close_after_s; /* without records for so long, a series that fires nothing is closed */
     bool is_placed;        /* loaded series stand in time */
     bool is_settled;       /* the first record to be judged has come */
@@ -52,12 +65,14 @@ struct detector {
     bool any_changed;                /* some series or alert is to be saved */
     size_t drain_series, drain_rule; /* where the draining of states stands */
     bool drained_series_record;
-    struct buffer
-        outbox; /* records of what is no longer there to be asked: key and value, sizes before them */
-    size_t outbox_at;
+    struct outbox outbox; /* states of what is no longer there to be asked */
+    struct checkpoint checkpoint;
     struct buffer state_key, state_value; /* what the last detector_next_state pointed to */
     struct detector_totals totals;
 };
+
+/* detector.c: where the mark of a second is, or would be */
+struct replay_mark *detector_replay_mark(const struct detector *detector, int64_t second);
 
 /* evaluate.c */
 /* The series' time moves on to the second; each one that it leaves behind is judged, unless the mode is
@@ -68,6 +83,7 @@ void detector_resolve_orphan(struct detector *detector, struct saved_alert *aler
 
 /* series_life.c */
 /* A series that begins at start_ms; NULL: no memory. Who admits it minds the limit. */
+uint32_t detector_id_past_s(const struct detector *detector); /* how long ids are remembered */
 struct series *detector_add_series(struct detector *detector, uint64_t hash, const struct event_text *service,
                                    const struct event_text *region, const struct event_text *route,
                                    int64_t start_ms);

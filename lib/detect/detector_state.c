@@ -5,11 +5,13 @@
  *     1, flags, sequence, violations, clears, for_clear (32 bits each), log_odds, share (doubles), violated,
  *     clear, fired, resolved (64-bit seconds), severity, signal, below (bytes), threshold (double), then
  * rule, runbook, service, region, route series|<fingerprint>   a series that was admitted, until it is closed
- *     1, born (64-bit second), then service, region, route
+ *     2, born (64-bit second), ordinal (64 bits: which of the partition's series, counted from 1 as they are
+ *     admitted), then service, region, route
+ *   window|…               what windows and ids hold (checkpoint.h)
  *
- * A fingerprint is 16 hex digits, a series' that of a rule without a name. Windows and ids are not saved:
- * they are filled again from the log (detector_replay_from, DETECTOR_REBUILD). */
+ * A fingerprint is 16 hex digits, a series' that of a rule without a name. */
 #include "detect/detector_private.h"
+#include "detect/packing.h"
 
 #include "event/event.h"
 
@@ -18,35 +20,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VERSION       1
-#define RULE_PREFIX   "rule|"
-#define SERIES_PREFIX "series|"
-#define HEX_DIGITS    16
-#define FLAG_FIRING   1u
-#define FLAG_TOLD     2u
+#define RULE_VERSION   1
+#define SERIES_VERSION 2 /* 1 has no ordinal */
+#define RULE_PREFIX    "rule|"
+#define SERIES_PREFIX  "series|"
+#define HEX_DIGITS     16
+#define FLAG_FIRING    1u
+#define FLAG_TOLD      2u
 
 /* --- writing ---- */
-
-static void put_number(struct buffer *out, uint64_t value, int bytes)
-{
-    for (int i = 0; i < bytes; i++) {
-        buffer_append_char(out, (char)(value >> (8 * i) & 0xff));
-    }
-}
-
-static void put_real(struct buffer *out, double value)
-{
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    put_number(out, bits, 8);
-}
-
-static void put_text(struct buffer *out, const char *text)
-{
-    size_t size = strlen(text);
-    put_number(out, size, 2);
-    buffer_append(out, text, size);
-}
 
 static void write_key(struct detector *detector, const char *prefix, uint64_t fingerprint)
 {
@@ -60,7 +42,7 @@ static void write_alert(struct detector *detector, const struct saved_alert *ale
     struct buffer *out = &detector->state_value;
     write_key(detector, RULE_PREFIX, alert->fingerprint);
     buffer_clear(out);
-    put_number(out, VERSION, 1);
+    put_number(out, RULE_VERSION, 1);
     put_number(out, (state->firing ? FLAG_FIRING : 0) | (state->announced ? FLAG_TOLD : 0), 4);
     put_number(out, state->sequence, 4);
     put_number(out, state->violations, 4);
@@ -113,8 +95,9 @@ static void write_series(struct detector *detector, const struct series *series)
     struct buffer *out = &detector->state_value;
     write_series_key(detector, series);
     buffer_clear(out);
-    put_number(out, VERSION, 1);
+    put_number(out, SERIES_VERSION, 1);
     put_number(out, (uint64_t)series->born_s, 8);
+    put_number(out, series->ordinal, 8);
     put_text(out, series->service);
     put_text(out, series->region);
     put_text(out, series->route == NULL ? "" : series->route);
@@ -122,19 +105,13 @@ static void write_series(struct detector *detector, const struct series *series)
 
 /* --- what is gone ---- */
 
-/* A record of the outbox: the sizes of key and value (32 bits each, NO_VALUE: forget the key), key, value. */
-#define NO_VALUE UINT32_MAX
-
 static void post(struct detector *detector, bool has_value)
 {
-    struct buffer *out = &detector->outbox;
-    put_number(out, detector->state_key.size, 4);
-    put_number(out, has_value ? detector->state_value.size : NO_VALUE, 4);
-    buffer_append(out, detector->state_key.data, detector->state_key.size);
-    if (has_value) {
-        buffer_append(out, detector->state_value.data, detector->state_value.size);
-    }
-    if (out->failed) {
+    const struct detector_state record = {.key = detector->state_key.data,
+                                          .value = has_value ? detector->state_value.data : NULL,
+                                          .key_bytes = detector->state_key.size,
+                                          .value_bytes = detector->state_value.size};
+    if (!outbox_post(&detector->outbox, &record)) {
         abort(); /* a state that isn't saved would be decided otherwise after a restart */
     }
     detector->any_changed = true;
@@ -174,35 +151,6 @@ void detector_save_orphan(struct detector *detector, const struct saved_alert *a
 
 /* --- draining ---- */
 
-static uint32_t read_size(const struct buffer *buffer, size_t at)
-{
-    uint32_t value = 0;
-    for (size_t i = 0; i < 4; i++) {
-        value |= (uint32_t)(unsigned char)buffer->data[at + i] << (8 * i);
-    }
-    return value;
-}
-
-static bool next_posted(struct detector *detector, struct detector_state *out)
-{
-    struct buffer *box = &detector->outbox;
-    if (detector->outbox_at == box->size) {
-        buffer_clear(box);
-        detector->outbox_at = 0;
-        return false;
-    }
-    uint32_t key_bytes = read_size(box, detector->outbox_at);
-    uint32_t value_bytes = read_size(box, detector->outbox_at + 4);
-    const char *key = box->data + detector->outbox_at + 8;
-    bool has_value = value_bytes != NO_VALUE;
-    *out = (struct detector_state){.key = key,
-                                   .value = has_value ? key + key_bytes : NULL,
-                                   .key_bytes = key_bytes,
-                                   .value_bytes = has_value ? value_bytes : 0};
-    detector->outbox_at += 8 + key_bytes + out->value_bytes;
-    return true;
-}
-
 static bool hand_out(const struct detector *detector, struct detector_state *out)
 {
     *out = (struct detector_state){
@@ -233,13 +181,13 @@ static bool next_of_series(struct detector *detector, struct series *series, str
     return false;
 }
 
-bool detector_next_state(struct detector *detector, struct detector_state *out)
+static bool next_changed(struct detector *detector, struct detector_state *out)
 {
     if (!detector->any_changed) {
         return false;
     }
     /* What is gone goes first: the same series may be there again. */
-    if (next_posted(detector, out)) {
+    if (outbox_take(&detector->outbox, out)) {
         return true;
     }
     while (detector->drain_series < detector->table.count) {
@@ -254,49 +202,12 @@ bool detector_next_state(struct detector *detector, struct detector_state *out)
     return false;
 }
 
+bool detector_next_state(struct detector *detector, struct detector_state *out)
+{
+    return next_changed(detector, out) || outbox_take(&detector->checkpoint.out, out);
+}
+
 /* --- reading ---- */
-
-struct reader {
-    const unsigned char *at;
-    size_t left;
-    bool failed;
-};
-
-static uint64_t take_number(struct reader *reader, size_t bytes)
-{
-    if (reader->left < bytes) {
-        reader->failed = true;
-        return 0;
-    }
-    uint64_t value = 0;
-    for (size_t i = 0; i < bytes; i++) {
-        value |= (uint64_t)reader->at[i] << (8 * i);
-    }
-    reader->at += bytes;
-    reader->left -= bytes;
-    return value;
-}
-
-static double take_real(struct reader *reader)
-{
-    uint64_t bits = take_number(reader, 8);
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-static void take_text(struct reader *reader, char *out, size_t room)
-{
-    size_t size = take_number(reader, 2);
-    if (size >= room || size > reader->left || memchr(reader->at, '\0', size) != NULL) {
-        reader->failed = true;
-        return;
-    }
-    memcpy(out, reader->at, size);
-    out[size] = '\0';
-    reader->at += size;
-    reader->left -= size;
-}
 
 static void take_labels(struct reader *reader, struct alert_labels *labels)
 {
@@ -360,6 +271,8 @@ static struct series *find_or_add(struct detector *detector, const struct alert_
         series->is_loaded = true;
         series->is_new = false;
         series->born_s = INT64_MIN;
+        series->ordinal = 0;
+        detector->is_numbered = false;
     }
     return series;
 }
@@ -428,11 +341,12 @@ static int load_alert(struct detector *detector, struct reader *reader, const ch
     return result == 0 ? 0 : error_set(error, -1, "no memory for loaded alerts");
 }
 
-static int load_series(struct detector *detector, struct reader *reader, const char *name,
+static int load_series(struct detector *detector, struct reader *reader, uint64_t version, const char *name,
                        struct error *error)
 {
     struct alert_labels labels = {0};
     int64_t born_s = (int64_t)take_number(reader, 8);
+    uint64_t ordinal = version == 1 ? 0 : take_number(reader, 8);
     take_labels(reader, &labels);
     if (reader->failed || reader->left > 0 || labels.service[0] == '\0' || labels.region[0] == '\0') {
         return error_set(error, -1, "state record '%s' is damaged", name);
@@ -442,6 +356,7 @@ static int load_series(struct detector *detector, struct reader *reader, const c
         return error_set(error, -1, "no memory for loaded series");
     }
     series->born_s = born_s;
+    series->ordinal = ordinal;
     return 0;
 }
 
@@ -457,15 +372,22 @@ int detector_load_state(struct detector *detector, const struct detector_state *
     char name[64];
     (void)snprintf(name, sizeof name, "%.*s", state->key_bytes < 60 ? (int)state->key_bytes : 60,
                    state->key == NULL ? "" : (const char *)state->key);
+    if (checkpoint_has_key(state)) {
+        return checkpoint_load(&detector->checkpoint, state)
+                   ? 0
+                   : error_set(error, -1, "no memory for '%s'", name);
+    }
     bool is_rule = has_prefix(state, RULE_PREFIX);
     if (!is_rule && !has_prefix(state, SERIES_PREFIX)) {
         return error_set(error, -1, "a state record with the unknown key '%s'", name);
     }
     struct reader reader = {.at = state->value, .left = state->value_bytes};
     uint64_t version = take_number(&reader, 1);
-    if (!reader.failed && version != VERSION) {
-        return error_set(error, -1, "state record '%s' has format version %u, this program reads %d", name,
-                         (unsigned)version, VERSION);
+    unsigned newest = is_rule ? RULE_VERSION : SERIES_VERSION;
+    if (!reader.failed && (version == 0 || version > newest)) {
+        return error_set(error, -1, "state record '%s' has format version %u, this program reads %u", name,
+                         (unsigned)version, newest);
     }
-    return is_rule ? load_alert(detector, &reader, name, error) : load_series(detector, &reader, name, error);
+    return is_rule ? load_alert(detector, &reader, name, error)
+                   : load_series(detector, &reader, version, name, error);
 }

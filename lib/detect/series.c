@@ -182,6 +182,30 @@ static struct series *create_series(const struct event_text *service, const stru
     return series;
 }
 
+bool series_table_empty_one(struct series_table *table, struct series *series, const struct rule_set *rules,
+                            int64_t start_ms, uint32_t id_past_s, uint32_t id_future_s)
+{
+    int64_t second = series_time_second(start_ms);
+    struct window *window = window_create(&rules->layout, &table->pool, second);
+    struct recent_ids *ids =
+        id_past_s == 0 ? NULL : recent_ids_create(&table->pool, second, id_past_s, id_future_s);
+    if (window == NULL || (id_past_s > 0 && ids == NULL)) {
+        window_destroy(window);
+        recent_ids_destroy(ids);
+        return false;
+    }
+    window_destroy(series->window);
+    recent_ids_destroy(series->ids);
+    series->window = window;
+    series->ids = ids;
+    series->newest_ms = start_ms;
+    series->last_record_s = RULE_NEVER;
+    series->last_gauge_s = RULE_NEVER;
+    series->last_cpu = NAN;
+    series->last_memory = NAN;
+    return true;
+}
+
 struct series *series_table_add(struct series_table *table, uint64_t hash, const struct event_text *service,
                                 const struct event_text *region, const struct event_text *route,
                                 const struct rule_set *rules, int64_t start_ms, uint32_t id_past_s,
@@ -195,16 +219,10 @@ struct series *series_table_add(struct series_table *table, uint64_t hash, const
         return NULL;
     }
     series->hash = hash;
-    series->newest_ms = start_ms;
+    series->saved_period = INT64_MIN;
+    series->is_touched = true;
     series->born_s = series_time_second(start_ms);
-    series->last_record_s = RULE_NEVER;
-    series->last_gauge_s = RULE_NEVER;
-    series->last_cpu = NAN;
-    series->last_memory = NAN;
-    series->window = window_create(&rules->layout, &table->pool, series->born_s);
-    series->ids =
-        id_past_s == 0 ? NULL : recent_ids_create(&table->pool, series->born_s, id_past_s, id_future_s);
-    if (series->window == NULL || (id_past_s > 0 && series->ids == NULL)) {
+    if (!series_table_empty_one(table, series, rules, start_ms, id_past_s, id_future_s)) {
         destroy_series(series);
         return NULL;
     }
@@ -230,6 +248,20 @@ static void delete_slot(struct series_table *table, const struct series *series)
         }
     }
     table->slots[hole] = NULL;
+}
+
+static int by_ordinal(const void *a, const void *b)
+{
+    uint64_t x = (*(struct series *const *)a)->ordinal;
+    uint64_t y = (*(struct series *const *)b)->ordinal;
+    return (x > y) - (x < y);
+}
+
+void series_table_sort(struct series_table *table)
+{
+    if (table->count > 0) {
+        qsort(table->all, table->count, sizeof(struct series *), by_ordinal);
+    }
 }
 
 void series_table_retain(struct series_table *table, bool (*stays)(void *context, struct series *series),

@@ -30,12 +30,15 @@ struct watched_rule {
 
 struct series {
     uint64_t hash;
+    uint64_t ordinal;     /* which series of the partition it is, counted from 1; 0: loaded, not known yet */
+    int64_t saved_period; /* of the checkpoint that last held its clocks; INT64_MIN: none yet */
     struct window *window;
     struct recent_ids *ids;              /* NULL for a series of a route */
     int64_t newest_ms;                   /* the series' time */
     int64_t born_s;                      /* its first second; INT64_MIN: loaded, not known yet */
     int64_t last_record_s, last_gauge_s; /* RULE_NEVER: none yet */
     double last_cpu, last_memory;        /* NaN: none yet */
+    bool is_touched;                     /* since the last checkpoint */
     bool is_new;                         /* admitted since states were last drained */
     bool is_loaded; /* out of the saved state; until the first record that is judged, only replay fills it */
     const char *service, *region, *route;
@@ -72,6 +75,12 @@ struct series *series_table_add(struct series_table *table, uint64_t hash, const
                                 const struct rule_set *rules, int64_t start_ms, uint32_t id_past_s,
                                 uint32_t id_future_s);
 /* Asks for each series in order whether it stays, and destroys the others. */
+/* By ordinal, as they were admitted. */
+void series_table_sort(struct series_table *table);
+/* The series as it was when it was added: empty windows that begin at start_ms. False: no memory; nothing is
+ * changed. */
+bool series_table_empty_one(struct series_table *table, struct series *series, const struct rule_set *rules,
+                            int64_t start_ms, uint32_t id_past_s, uint32_t id_future_s);
 void series_table_retain(struct series_table *table, bool (*stays)(void *context, struct series *series),
                          void *context);
 /* Does the rule watch such a series? How many of the rules do? */

@@ -15,18 +15,22 @@ int64_t detector_start_of_new_series(const struct detector *detector, int64_t ef
     return effective_ms > idle_ms ? effective_ms : idle_ms;
 }
 
+uint32_t detector_id_past_s(const struct detector *detector)
+{
+    /* Ids behind the lateness are late anyway. */
+    return detector->limits.id_window_s > 0 ? detector->limits.id_window_s
+                                            : (uint32_t)((detector->limits.lateness_ms + 999) / 1000);
+}
+
 struct series *detector_add_series(struct detector *detector, uint64_t hash, const struct event_text *service,
                                    const struct event_text *region, const struct event_text *route,
                                    int64_t start_ms)
 {
-    /* Ids behind the lateness are late anyway; those ahead come from fast clocks. The event was judged
-     * already when it reaches the series of its route. */
-    uint32_t past_s = detector->limits.id_window_s > 0
-                          ? detector->limits.id_window_s
-                          : (uint32_t)((detector->limits.lateness_ms + 999) / 1000);
+    /* Ids ahead come from fast clocks. The event was judged already when it reaches the series of its route.
+     */
     struct series *series =
         series_table_add(&detector->table, hash, service, region, route, detector->rules, start_ms,
-                         route == NULL ? past_s : 0, EVENT_FUTURE_MS / 1000 + 1);
+                         route == NULL ? detector_id_past_s(detector) : 0, DETECTOR_ID_FUTURE_S);
     if (series == NULL) {
         return NULL;
     }
@@ -37,6 +41,7 @@ struct series *detector_add_series(struct detector *detector, uint64_t hash, con
             detector->totals.firing += watched->state.firing;
         }
     }
+    series->ordinal = ++detector->last_ordinal;
     series->is_new = true;
     detector->any_changed = true;
     return series;
@@ -119,6 +124,7 @@ static bool follow_or_close(void *context, struct series *series)
         return true;
     }
     detector_save_closed(detector, series);
+    detector->checkpoint.is_series_gone = true;
     return false;
 }
 
@@ -131,6 +137,7 @@ static void sweep_series(struct detector *detector, enum detector_mode mode)
                           .clock_s = series_time_second(detector->clock_ms)};
     if (sweep.clock_s > detector->swept_s) {
         detector->swept_s = sweep.clock_s;
+        detector->swept_idle_ms = sweep.idle_ms;
         series_table_retain(&detector->table, follow_or_close, &sweep);
     }
 }

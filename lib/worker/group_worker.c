@@ -51,13 +51,20 @@ static struct partition *find_partition(struct group_worker *worker, const char 
     return NULL;
 }
 
-int group_worker_put(struct group_worker *worker, const struct bus_record *output, struct error *error)
+/* The queue is bounded, and sending empties it. */
+static int put_with_patience(struct group_worker *worker, const struct bus_record *output, bool is_state,
+                             struct error *error)
 {
     int64_t deadline_ms = now_ms(worker) + PUT_PATIENCE_MS;
-    int result = bus_put(worker->member, output, error);
-    while (result == BUS_FULL && now_ms(worker) < deadline_ms &&
-           !program_sleep(worker->spec->program, RETRY_MS)) {
-        result = bus_put(worker->member, output, error);
+    int result = BUS_FULL;
+    while (true) {
+        result = is_state
+                     ? bus_put_state(worker->member, output->partition, output->key, output->value, error)
+                     : bus_put(worker->member, output, error);
+        if (result != BUS_FULL || now_ms(worker) >= deadline_ms ||
+            program_sleep(worker->spec->program, RETRY_MS)) {
+            break;
+        }
     }
     worker->dirty = true;
     worker->output_bytes += output->key.size_bytes + output->value.size_bytes;
@@ -68,12 +75,21 @@ int group_worker_put(struct group_worker *worker, const struct bus_record *outpu
     return result == BUS_RESET ? 0 : result;
 }
 
+int group_worker_put(struct group_worker *worker, const struct bus_record *output, struct error *error)
+{
+    return put_with_patience(worker, output, false, error);
+}
+
 int group_worker_put_state(struct group_worker *worker, int32_t partition, struct bus_bytes key,
                            struct bus_bytes value, struct error *error)
 {
-    worker->dirty = true;
-    int result = bus_put_state(worker->member, partition, key, value, error);
-    return result == BUS_RESET ? 0 : result;
+    const struct bus_record record = {.partition = partition, .key = key, .value = value};
+    return put_with_patience(worker, &record, true, error);
+}
+
+size_t group_worker_output_bytes(const struct group_worker *worker)
+{
+    return worker->output_bytes;
 }
 
 void group_worker_hurry(struct group_worker *worker)

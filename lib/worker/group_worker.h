@@ -16,6 +16,7 @@
 #include "bus/bus.h"
 #include "error/error.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct group_worker;
@@ -68,6 +69,8 @@ int group_worker_put(struct group_worker *worker, const struct bus_record *outpu
 /* partition: the one whose state it is. value.data NULL: forget the key. */
 int group_worker_put_state(struct group_worker *worker, int32_t partition, struct bus_bytes key,
                            struct bus_bytes value, struct error *error);
+size_t group_worker_output_bytes(
+    const struct group_worker *worker);               /* put since the last commit, states too */
 void group_worker_hurry(struct group_worker *worker); /* commit as soon as the current turn is done */
 
 #endif
