@@ -85,19 +85,25 @@ static int detect(struct program *program, struct bus *bus, const struct values 
         .calls = detection_worker_calls(),
         .context = worker,
     };
-    return group_worker_run(&spec);
+    int code = group_worker_run(&spec);
+    while (code == GROUP_WORKER_AGAIN) {
+        detection_worker_take_rules(worker);
+        code = group_worker_run(&spec);
+    }
+    return code;
 }
 
 /* Serving begins before the topics are there: /readyz then says what it waits for. */
-static int run_with_rules(struct program *program, struct bus *bus, const struct values *values,
-                          struct detection_settings *settings, struct error *error)
+static int run_on_bus(struct program *program, struct bus *bus, const struct values *values,
+                      struct detection_settings *settings, struct error *error)
 {
     static const char *const names[] = {TOPIC_METRICS_RAW,   TOPIC_METRICS_RAW_DLQ,        TOPIC_ALERTS_FIRED,
                                         TOPIC_ALERTS_ACTIVE, TOPIC_STREAM_PROCESSOR_STATE, NULL};
     settings->partition_count = topics_find(TOPIC_METRICS_RAW)->partitions;
     struct detection_worker *worker = NULL;
     if (detection_worker_create(&worker, program, bus, settings, error) != 0) {
-        return program_fail(program, "cannot start", error);
+        (void)program_fail(program, "the rules cannot be used (--rules)", error);
+        return PROGRAM_USAGE;
     }
     program_add_route(program, "GET", "/series", show_series, worker);
     program_add_route(program, "GET", "/alerts", show_alerts, worker);
@@ -121,14 +127,8 @@ static int run(struct program *program, struct values *values)
 {
     struct error error;
     error_clear(&error);
-    struct rule_set *rules = NULL;
-    if (rule_set_load(&rules, values->rules, &error) != 0) {
-        (void)program_fail(program, "the rules cannot be used (--rules)", &error);
-        return PROGRAM_USAGE;
-    }
     struct bus *bus = program_bus(program, &error);
     if (bus == NULL) {
-        rule_set_destroy(rules);
         (void)program_fail(program, "the bus cannot be used (--bus-url)", &error);
         return PROGRAM_USAGE;
     }
@@ -139,7 +139,7 @@ static int run(struct program *program, struct values *values)
         values->member_id = values->host;
     }
     struct detection_settings settings = {
-        .rules = rules,
+        .rules_path = values->rules,
         .limits = {.series = (uint32_t)values->max_series,
                    .lateness_ms = values->lateness_ms,
                    .idle_after_ms = values->idle_after_ms},
@@ -147,9 +147,7 @@ static int run(struct program *program, struct values *values)
         .announce_history = values->announce_history,
         .runbook_base = values->runbook_base,
     };
-    int code = run_with_rules(program, bus, values, &settings, &error);
-    rule_set_destroy(rules);
-    return code;
+    return run_on_bus(program, bus, values, &settings, &error);
 }
 
 int main(int argc, char **argv)

@@ -1,6 +1,6 @@
 #include "partition_clock.h"
 
-#define VERSION 1
+#define VERSION 2
 
 void partition_clock_init(struct partition_clock *clock)
 {
@@ -27,6 +27,11 @@ static uint64_t take(const unsigned char **at, int bytes)
     return value;
 }
 
+int64_t partition_clock_now_ms(const struct partition_clock *clock)
+{
+    return clock->tick_clock_ms > clock->last_effective_ms ? clock->tick_clock_ms : clock->last_effective_ms;
+}
+
 void partition_clock_write(unsigned char out[PARTITION_CLOCK_BYTES], const struct partition_clock *clock)
 {
     unsigned char *at = put(out, VERSION, 1);
@@ -34,7 +39,6 @@ void partition_clock_write(unsigned char out[PARTITION_CLOCK_BYTES], const struc
     at = put(at, (uint64_t)clock->history_until_ms, 8);
     at = put(at, (uint64_t)clock->last_effective_ms, 8);
     at = put(at, (uint64_t)clock->last_appended_ms, 8);
-    at = put(at, (uint64_t)clock->tick_offset, 8);
     at = put(at, (uint64_t)clock->tick_clock_ms, 8);
     (void)put(at, (uint64_t)clock->replay_from, 8);
 }
@@ -56,7 +60,6 @@ int partition_clock_read(struct partition_clock *clock, struct bus_bytes value, 
     clock->history_until_ms = (int64_t)take(&at, 8);
     clock->last_effective_ms = (int64_t)take(&at, 8);
     clock->last_appended_ms = (int64_t)take(&at, 8);
-    clock->tick_offset = (int64_t)take(&at, 8);
     clock->tick_clock_ms = (int64_t)take(&at, 8);
     clock->replay_from = (int64_t)take(&at, 8);
     return 0;

@@ -2,8 +2,8 @@
  * again. Saved with each commit under the key "clock|", so that the next owner, or the same after a kill,
  * goes on where this one was.
  *
- *   value  1 (version), then little-endian: partition count (32 bits), history_until, last_effective,
- * last_appended, tick_offset, tick_clock, replay_from (64 bits each) */
+ *   value  2 (version), then little-endian: partition count (32 bits), history_until, last_effective,
+ * last_appended, tick_clock, replay_from (64 bits each) */
 #ifndef STREAM_PROCESSOR_PARTITION_CLOCK_H
 #define STREAM_PROCESSOR_PARTITION_CLOCK_H
 
@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #define PARTITION_CLOCK_KEY   "clock|"
-#define PARTITION_CLOCK_BYTES (1 + 4 + 6 * 8)
+#define PARTITION_CLOCK_BYTES (1 + 4 + 5 * 8)
 
 struct partition_clock {
     int32_t partition_count;   /* of the input topic; another one means that keys have moved */
@@ -23,12 +23,13 @@ struct partition_clock {
                                   ones */
     int64_t last_effective_ms; /* of the last record; INT64_MIN: none yet */
     int64_t last_appended_ms;
-    int64_t tick_offset;   /* the last tick: where in the input it stands … */
-    int64_t tick_clock_ms; /* … and what it made the partition's clock; INT64_MIN: none yet */
+    int64_t tick_clock_ms; /* what the last tick made the partition's clock; INT64_MIN: none yet */
     int64_t replay_from;   /* the smallest offset that still feeds a window; -1: none */
 };
 
 void partition_clock_init(struct partition_clock *clock);
+/* Where records and ticks have brought it; INT64_MIN: nowhere yet. */
+int64_t partition_clock_now_ms(const struct partition_clock *clock);
 void partition_clock_write(unsigned char out[PARTITION_CLOCK_BYTES], const struct partition_clock *clock);
 int partition_clock_read(struct partition_clock *clock, struct bus_bytes value, struct error *error);
 

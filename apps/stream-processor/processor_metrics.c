@@ -35,6 +35,13 @@ void processor_metrics_add(struct processor_metrics *metrics, struct metric_set 
     const char *const resolved[] = {"resolved", NULL};
     metrics->fired = metric_series(alerts, firing);
     metrics->resolved = metric_series(alerts, resolved);
+    struct metric_family *reloads =
+        metric_family_add(set, METRIC_COUNTER, "stream_processor_rule_reloads_total",
+                          "Rule files read again (SIGHUP), by result.", result_names);
+    const char *const taken[] = {"taken", NULL};
+    const char *const refused[] = {"refused", NULL};
+    metrics->reloads = metric_series(reloads, taken);
+    metrics->reloads_refused = metric_series(reloads, refused);
     metrics->late =
         metric_family_add(set, METRIC_COUNTER, "stream_processor_late_events_total",
                           "Records that came too late for their series, by service.", service_names);

@@ -25,6 +25,7 @@ struct processor_metrics {
     struct metric *results[RESULT_COUNT];
     struct metric *dead_letters[EVENT_REASON_COUNT];
     struct metric *fired, *resolved;
+    struct metric *reloads, *reloads_refused;
     struct metric *series, *firing, *memory;
     struct metric *detection_seconds;
     struct metric_family *late;

@@ -284,11 +284,29 @@ void detector_observe(struct detector *detector, enum detector_mode mode, struct
     }
 }
 
+/* Second by second, because a series that is closed in one of them judges no later ones: so many short ticks
+ * and a long one are the same. What is still there after twice the time in which silent series are closed
+ * stays. */
+static void pass_seconds(struct detector *detector, enum detector_mode mode, int64_t clock_ms)
+{
+    if (detector->clock_ms == INT64_MIN) {
+        return;
+    }
+    int64_t second = series_time_second(detector->clock_ms) + 1;
+    int64_t end = series_time_second(clock_ms);
+    int64_t settled = second + 2 * detector->close_after_s + detector->limits.idle_after_ms / 1000;
+    for (end = end < settled ? end : settled; second < end && detector->table.count > 0; second++) {
+        detector->clock_ms = second * 1000;
+        detector_follow_clock(detector, mode);
+    }
+}
+
 void detector_pass_time(struct detector *detector, enum detector_mode mode, int64_t clock_ms)
 {
     detector->drain_series = 0;
     detector->drain_rule = 0;
     if (clock_ms > detector->clock_ms) {
+        pass_seconds(detector, mode, clock_ms);
         detector->clock_ms = clock_ms;
     }
     detector_follow_clock(detector, mode);

@@ -75,7 +75,7 @@ enum detector_start detector_restore_windows(struct detector *detector, int64_t 
 void detector_observe(struct detector *detector, enum detector_mode mode, struct detector_input *inputs,
                       size_t count);
 /* A tick: the partition's clock is at least clock_ms (event time). For silent partitions: on_no_data, idle
- * series. */
+ * series. Clocks in whole seconds: then one call is as good as many that lead to the same clock. */
 void detector_pass_time(struct detector *detector, enum detector_mode mode, int64_t clock_ms);
 int64_t detector_clock_ms(
     const struct detector *detector); /* the partition's clock; INT64_MIN before the first event */

@@ -45,6 +45,7 @@ struct program {
     size_t route_count;
     pthread_mutex_t lock; /* of ready and why */
     bool ready;
+    bool reloads; /* SIGHUP is taken */
     char why[128];
 };
 
@@ -378,6 +379,15 @@ bool program_is_stopping(const struct program *program)
 {
     (void)program;
     return stop_signal_is_set();
+}
+
+bool program_take_reload(struct program *program)
+{
+    if (!program->reloads) {
+        program->reloads = true;
+        stop_signal_take_hangups();
+    }
+    return stop_signal_take_reload();
 }
 
 void program_stop(struct program *program)

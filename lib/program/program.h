@@ -11,8 +11,9 @@
  *
  * Common settings: --bus-url, -X, --listen, --log-format, --log-level.
  * Signals: SIGTERM and SIGINT set the stop flag and wake what was registered; a second one exits at once.
- * SIGPIPE is ignored. GET /healthz, /readyz and /metrics are always served; the program adds its own routes
- * before program_serve. Exit codes: PROGRAM_DONE 0, PROGRAM_FAILED 1, PROGRAM_USAGE 2. */
+ * SIGHUP reloads, where a program does (program_take_reload). SIGPIPE is ignored. GET /healthz, /readyz and
+ * /metrics are always served; the program adds its own routes before program_serve. Exit codes: PROGRAM_DONE
+ * 0, PROGRAM_FAILED 1, PROGRAM_USAGE 2. */
 #ifndef OBS_PROGRAM_PROGRAM_H
 #define OBS_PROGRAM_PROGRAM_H
 
@@ -75,6 +76,9 @@ void program_stop(struct program *program);              /* as if SIGTERM had co
 /* A member whose poll returns at once when a stop is asked for; NULL takes the last one back (before
  * bus_leave). */
 void program_wake_on_stop(struct program *program, struct bus_member *member);
+/* After the first call SIGHUP asks for a reload instead of ending the program; true: one was asked for since
+ * the last call. Also wakes the member of program_wake_on_stop. */
+bool program_take_reload(struct program *program);
 /* Sleeps up to ms, or until a stop is asked for. True: stopping. */
 bool program_sleep(struct program *program, int64_t ms);
 /* Logs the error; returns PROGRAM_FAILED, so that a main can `return program_fail(…)`. */

@@ -17,12 +17,23 @@
 #define SAME_SIGNAL_MS 300
 
 static atomic_bool stopping;
+static atomic_bool reloading;
 static atomic_int stop_fd = -1;
 static atomic_int signal_count;
 static atomic_int first_signal;
 static _Atomic int64_t first_signal_ms;
 static _Atomic(struct bus_member *) sleeping_member;
 static atomic_int wakers; /* inside stop_signal_set, perhaps holding the member */
+
+static void wake_member(void)
+{
+    (void)atomic_fetch_add(&wakers, 1);
+    struct bus_member *member = atomic_load(&sleeping_member);
+    if (member != NULL) {
+        bus_wake(member);
+    }
+    (void)atomic_fetch_sub(&wakers, 1);
+}
 
 void stop_signal_set(void)
 {
@@ -32,12 +43,7 @@ void stop_signal_set(void)
     if (fd >= 0 && write(fd, &one, sizeof one) < 0) {
         /* full already: it is readable, which is all that is wanted */
     }
-    (void)atomic_fetch_add(&wakers, 1);
-    struct bus_member *member = atomic_load(&sleeping_member);
-    if (member != NULL) {
-        bus_wake(member);
-    }
-    (void)atomic_fetch_sub(&wakers, 1);
+    wake_member();
 }
 
 static int64_t steady_ms(void)
@@ -61,6 +67,15 @@ static void on_signal(int number)
     errno = saved;
 }
 
+static void on_hangup(int number)
+{
+    (void)number;
+    int saved = errno;
+    atomic_store(&reloading, true);
+    wake_member();
+    errno = saved;
+}
+
 int stop_signal_install(void)
 {
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -77,6 +92,20 @@ int stop_signal_install(void)
     action.sa_handler = SIG_IGN;
     (void)sigaction(SIGPIPE, &action, NULL);
     return 0;
+}
+
+void stop_signal_take_hangups(void)
+{
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = on_hangup;
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(SIGHUP, &action, NULL);
+}
+
+bool stop_signal_take_reload(void)
+{
+    return atomic_exchange(&reloading, false);
 }
 
 bool stop_signal_is_set(void)

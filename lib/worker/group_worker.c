@@ -31,6 +31,7 @@ struct group_worker {
     size_t output_bytes; /* put since the last commit */
     bool dirty;          /* something to commit besides positions */
     bool hurry;
+    bool leaving; /* to be run again */
     int64_t next_commit_ms, next_tick_ms;
     struct log_throttle full_throttle;
 };
@@ -95,6 +96,11 @@ size_t group_worker_output_bytes(const struct group_worker *worker)
 void group_worker_hurry(struct group_worker *worker)
 {
     worker->hurry = true;
+}
+
+void group_worker_leave(struct group_worker *worker)
+{
+    worker->leaving = true;
 }
 
 /* --- the life of a partition ---- */
@@ -363,7 +369,8 @@ static int time_to_wait_ms(const struct group_worker *worker)
 
 static int run_loop(struct group_worker *worker, struct error *error)
 {
-    while (!program_is_stopping(worker->spec->program)) {
+    const struct group_worker_calls *calls = worker->spec->calls;
+    while (!program_is_stopping(worker->spec->program) && !worker->leaving) {
         struct bus_turn turn;
         int result = bus_poll(worker->member, time_to_wait_ms(worker), &turn, error);
         if (result == BUS_OK) {
@@ -371,6 +378,9 @@ static int run_loop(struct group_worker *worker, struct error *error)
         }
         if (result == 0 && now_ms(worker) >= worker->next_tick_ms) {
             result = tick_partitions(worker, error);
+        }
+        if (result == 0 && calls->between_turns != NULL) {
+            result = calls->between_turns(worker->spec->context, worker, error);
         }
         if (result == 0 && (worker->hurry || now_ms(worker) >= worker->next_commit_ms)) {
             result = commit(worker, error);
@@ -409,5 +419,7 @@ int group_worker_run(const struct group_worker_spec *spec)
     if (bus_leave(worker.member, &leave_error) != BUS_OK) {
         log_warn_with(worker.log, "left the group with an error", log_text("why", leave_error.message));
     }
-    return result == 0 ? PROGRAM_DONE : program_fail(spec->program, "stopped", &error);
+    return result != 0 ? program_fail(spec->program, "stopped", &error)
+           : worker.leaving && !program_is_stopping(spec->program) ? GROUP_WORKER_AGAIN
+                                                                   : PROGRAM_DONE;
 }

@@ -40,6 +40,8 @@ struct group_worker_calls {
     int (*reached_end)(void *context, struct group_worker *worker, void *state, struct error *error);
     /* About once a second for each open partition, records or not. (optional) */
     int (*tick)(void *context, struct group_worker *worker, void *state, struct error *error);
+    /* Between two turns, whether the member has partitions or not. (optional) */
+    int (*between_turns)(void *context, struct group_worker *worker, struct error *error);
     /* Just before a commit: put what state has changed (group_worker_put_state). (optional) */
     int (*save)(void *context, struct group_worker *worker, void *state, struct error *error);
     /* The commit holds: what was put is visible to everybody. (optional) */
@@ -61,8 +63,10 @@ struct group_worker_spec {
     void *context;
 };
 
+#define GROUP_WORKER_AGAIN 3
+
 /* Runs until the program is asked to stop: PROGRAM_DONE when all was committed, else PROGRAM_FAILED with the
- * error logged. */
+ * error logged. GROUP_WORKER_AGAIN: a call asked for it (group_worker_leave); all was committed. */
 int group_worker_run(const struct group_worker_spec *spec);
 
 int group_worker_put(struct group_worker *worker, const struct bus_record *output, struct error *error);
@@ -72,5 +76,8 @@ int group_worker_put_state(struct group_worker *worker, int32_t partition, struc
 size_t group_worker_output_bytes(
     const struct group_worker *worker);               /* put since the last commit, states too */
 void group_worker_hurry(struct group_worker *worker); /* commit as soon as the current turn is done */
+/* Commits and leaves the group as soon as the current turn is done: the caller of group_worker_run may change
+ * what only an opened partition depends on, and run again. */
+void group_worker_leave(struct group_worker *worker);
 
 #endif
