@@ -6,6 +6,7 @@
 #include "bus/bus.h"
 #include "log/log.h"
 #include "program/program.h"
+#include "rule/baseline.h"
 #include "rule/rule_load.h"
 #include "topics/topics.h"
 #include "json/json_write.h"
@@ -52,6 +53,23 @@ static void show_alerts(void *context, const struct http_request *request, struc
     json_object_end(&writer);
 }
 
+static void print_rule(const struct rule *rule)
+{
+    (void)printf("  %-24s %s %s %g", rule->name, rule_signal_name(rule->signal),
+                 rule->below ? "below" : "above", rule->threshold);
+    if (rule->is_baseline) {
+        (void)printf(" times what the hour of the %s expects",
+                     rule->history_slots == BASELINE_HOURS_OF_DAY ? "day" : "week");
+    }
+    if (rule->deviations > 0) {
+        (void)printf(", %g deviations further", rule->deviations);
+    }
+    if (rule->min_expected > 0) {
+        (void)printf(", where that is %g or more", rule->min_expected);
+    }
+    (void)printf(", %s\n", rule_severity_name(rule->severity));
+}
+
 static int check_rules(const char *path)
 {
     struct rule_set *rules = NULL;
@@ -62,9 +80,7 @@ static int check_rules(const char *path)
     }
     (void)printf("%s: %zu rules are fine\n", path, rules->count);
     for (size_t i = 0; i < rules->count; i++) {
-        (void)printf("  %-24s %s %s %g, %s\n", rules->rules[i].name, rule_signal_name(rules->rules[i].signal),
-                     rules->rules[i].below ? "below" : "above", rules->rules[i].threshold,
-                     rule_severity_name(rules->rules[i].severity));
+        print_rule(&rules->rules[i]);
     }
     rule_set_destroy(rules);
     return PROGRAM_DONE;

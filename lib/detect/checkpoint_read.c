@@ -379,11 +379,12 @@ static bool was_there(void *context, struct series *series)
         return true;
     }
     for (size_t i = 0; i < series->rule_count; i++) {
-        const struct watched_rule *watched = &series->rules[i];
+        struct watched_rule *watched = &series->rules[i];
         detector->totals.firing -= watched->state.firing;
         if (watched->is_saved) {
             (void)resting_table_put(&detector->resting, watched->fingerprint, &watched->state);
         }
+        detector_lay_down_baseline(detector, watched);
     }
     return false;
 }
@@ -452,6 +453,7 @@ static bool apply(struct detector *detector, const struct checkpoint_head *head)
     detector->swept_s = head->swept_s;
     detector->next_offset = head->next_offset;
     detector->id_seed = head->id_seed;
+    detector_wake_all(detector);
     detector->is_placed = true;
     finish_series(detector);
     struct checkpoint *checkpoint = &detector->checkpoint;

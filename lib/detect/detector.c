@@ -317,7 +317,7 @@ void detector_read_totals(const struct detector *detector, struct detector_total
     *out = detector->totals;
     out->series = (uint32_t)detector->table.count;
     out->memory_bytes = sizeof *detector + detector->mark_count * sizeof detector->marks[0] +
-                        detector->resting.slot_count * sizeof detector->resting.slots[0] +
+                        resting_table_memory(&detector->resting) +
                         detector->queue_capacity * sizeof detector->queue[0] +
                         outbox_memory(&detector->outbox) + checkpoint_memory(&detector->checkpoint) +
                         series_table_memory(&detector->table);

@@ -5,6 +5,7 @@
  *   series_life.c     series come, are taken along by the clock, and go
  *   detector_state.c  what is saved with each commit and loaded after a restart
  *   checkpoint*.c     windows and ids as they are saved and put back
+ *   baseline_state.c  what baselines have learned, likewise; and how it rests while their series isn't there
  *   explain.c         what people see
  */
 #ifndef OBS_DETECT_DETECTOR_PRIVATE_H
@@ -95,7 +96,30 @@ void detector_follow_clock(struct detector *detector, enum detector_mode mode);
 
 /* detector_state.c */
 /* The series goes: what is saved of it is to be forgotten, or to rest. */
-void detector_save_closed(struct detector *detector, const struct series *series);
+void detector_save_closed(struct detector *detector, struct series *series);
 void detector_save_orphan(struct detector *detector, const struct saved_alert *alert);
+/* Into state_key: the prefix and the fingerprint's hex digits. */
+void detector_write_key(struct detector *detector, const char *prefix, uint64_t fingerprint);
+/* What state_key and state_value hold is to be drained, ahead of what changes later; without a value the key
+ * is to be forgotten. */
+void detector_post(struct detector *detector, bool has_value);
+
+/* baseline_state.c */
+#define DETECTOR_BASELINE_PREFIX  "baseline|"
+#define DETECTOR_SEASON_PREFIX    "season|"
+#define DETECTOR_BASELINE_VERSION 1 /* of both */
+struct reader;
+/* Into state_key and state_value, what is to be saved of it; false: nothing more. */
+bool detector_write_baseline(struct detector *detector, struct watched_rule *watched);
+/* The series goes: what was learned rests, or is forgotten. */
+void detector_rest_baseline(struct detector *detector, struct watched_rule *watched);
+/* The same without saving: it was loaded, and the series will come again. */
+void detector_lay_down_baseline(struct detector *detector, struct watched_rule *watched);
+/* The series is there: what rests of the rule is its own again. */
+void detector_wake_rule(struct detector *detector, struct watched_rule *watched);
+/* The same for all loaded series, once all states are there. */
+void detector_wake_all(struct detector *detector);
+int detector_load_baseline(struct detector *detector, uint64_t fingerprint, struct reader *reader,
+                           bool is_season, const char *name, struct error *error);
 
 #endif

@@ -9,10 +9,11 @@
  *     admitted), then service, region, route
  *   window|…               what windows and ids hold (checkpoint.h)
  *
- * A fingerprint is 16 hex digits, a series' that of a rule without a name. */
+ * What baselines have learned is in baseline_state.c. A fingerprint is 16 hex digits, a series' that of a
+ * rule without a name. */
 #include "detect/detector_private.h"
-#include "detect/packing.h"
 
+#include "detect/packing.h"
 #include "event/event.h"
 
 #include <inttypes.h>
@@ -30,7 +31,7 @@
 
 /* --- writing ---- */
 
-static void write_key(struct detector *detector, const char *prefix, uint64_t fingerprint)
+void detector_write_key(struct detector *detector, const char *prefix, uint64_t fingerprint)
 {
     buffer_clear(&detector->state_key);
     buffer_append_format(&detector->state_key, "%s%016" PRIx64, prefix, fingerprint);
@@ -40,7 +41,7 @@ static void write_alert(struct detector *detector, const struct saved_alert *ale
 {
     const struct rule_state *state = &alert->state;
     struct buffer *out = &detector->state_value;
-    write_key(detector, RULE_PREFIX, alert->fingerprint);
+    detector_write_key(detector, RULE_PREFIX, alert->fingerprint);
     buffer_clear(out);
     put_number(out, RULE_VERSION, 1);
     put_number(out, (state->firing ? FLAG_FIRING : 0) | (state->announced ? FLAG_TOLD : 0), 4);
@@ -74,7 +75,7 @@ static void write_watched(struct detector *detector, const struct series *series
                                 .severity = rule->severity,
                                 .signal = rule->signal,
                                 .below = rule->below,
-                                .threshold = rule->threshold};
+                                .threshold = rule->is_baseline ? watched->state.share : rule->threshold};
     (void)snprintf(alert.rule, sizeof alert.rule, "%s", rule->name);
     (void)snprintf(alert.runbook, sizeof alert.runbook, "%s", rule->runbook);
     (void)snprintf(alert.labels.service, sizeof alert.labels.service, "%s", series->service);
@@ -87,7 +88,8 @@ static void write_watched(struct detector *detector, const struct series *series
 static void write_series_key(struct detector *detector, const struct series *series)
 {
     const char *route = series->route == NULL ? "" : series->route;
-    write_key(detector, SERIES_PREFIX, alert_fingerprint("", series->service, series->region, route));
+    detector_write_key(detector, SERIES_PREFIX,
+                       alert_fingerprint("", series->service, series->region, route));
 }
 
 static void write_series(struct detector *detector, const struct series *series)
@@ -105,7 +107,7 @@ static void write_series(struct detector *detector, const struct series *series)
 
 /* --- what is gone ---- */
 
-static void post(struct detector *detector, bool has_value)
+void detector_post(struct detector *detector, bool has_value)
 {
     const struct detector_state record = {.key = detector->state_key.data,
                                           .value = has_value ? detector->state_value.data : NULL,
@@ -127,26 +129,27 @@ static void save_closed_rule(struct detector *detector, const struct series *ser
     if (rest.state.sequence > 0) {
         (void)resting_table_put(&detector->resting, rest.fingerprint, &rest.state);
         write_watched(detector, series, &rest);
-        post(detector, true);
+        detector_post(detector, true);
     } else if (watched->is_saved) {
-        write_key(detector, RULE_PREFIX, watched->fingerprint);
-        post(detector, false);
+        detector_write_key(detector, RULE_PREFIX, watched->fingerprint);
+        detector_post(detector, false);
     }
 }
 
-void detector_save_closed(struct detector *detector, const struct series *series)
+void detector_save_closed(struct detector *detector, struct series *series)
 {
     for (size_t i = 0; i < series->rule_count; i++) {
         save_closed_rule(detector, series, &series->rules[i]);
+        detector_rest_baseline(detector, &series->rules[i]);
     }
     write_series_key(detector, series);
-    post(detector, false);
+    detector_post(detector, false);
 }
 
 void detector_save_orphan(struct detector *detector, const struct saved_alert *alert)
 {
     write_alert(detector, alert);
-    post(detector, true);
+    detector_post(detector, true);
 }
 
 /* --- draining ---- */
@@ -170,13 +173,17 @@ static bool next_of_series(struct detector *detector, struct series *series, str
         return hand_out(detector, out);
     }
     while (detector->drain_rule < series->rule_count) {
-        struct watched_rule *watched = &series->rules[detector->drain_rule++];
+        struct watched_rule *watched = &series->rules[detector->drain_rule];
         if (watched->changed) {
             watched->changed = false;
             watched->is_saved = true;
             write_watched(detector, series, watched);
             return hand_out(detector, out);
         }
+        if (detector_write_baseline(detector, watched)) {
+            return hand_out(detector, out);
+        }
+        detector->drain_rule++;
     }
     return false;
 }
@@ -367,6 +374,14 @@ static bool has_prefix(const struct detector_state *state, const char *prefix)
            memcmp(state->key, prefix, size) == 0;
 }
 
+static uint64_t fingerprint_of_key(const struct detector_state *state)
+{
+    char digits[HEX_DIGITS + 1];
+    memcpy(digits, (const char *)state->key + state->key_bytes - HEX_DIGITS, HEX_DIGITS);
+    digits[HEX_DIGITS] = '\0';
+    return strtoull(digits, NULL, 16);
+}
+
 int detector_load_state(struct detector *detector, const struct detector_state *state, struct error *error)
 {
     char name[64];
@@ -378,15 +393,20 @@ int detector_load_state(struct detector *detector, const struct detector_state *
                    : error_set(error, -1, "no memory for '%s'", name);
     }
     bool is_rule = has_prefix(state, RULE_PREFIX);
-    if (!is_rule && !has_prefix(state, SERIES_PREFIX)) {
+    bool is_season = has_prefix(state, DETECTOR_SEASON_PREFIX);
+    bool is_baseline = has_prefix(state, DETECTOR_BASELINE_PREFIX) || is_season;
+    if (!is_rule && !is_baseline && !has_prefix(state, SERIES_PREFIX)) {
         return error_set(error, -1, "a state record with the unknown key '%s'", name);
     }
     struct reader reader = {.at = state->value, .left = state->value_bytes};
     uint64_t version = take_number(&reader, 1);
-    unsigned newest = is_rule ? RULE_VERSION : SERIES_VERSION;
+    unsigned newest = is_rule ? RULE_VERSION : is_baseline ? DETECTOR_BASELINE_VERSION : SERIES_VERSION;
     if (!reader.failed && (version == 0 || version > newest)) {
         return error_set(error, -1, "state record '%s' has format version %u, this program reads %u", name,
                          (unsigned)version, newest);
+    }
+    if (is_baseline) {
+        return detector_load_baseline(detector, fingerprint_of_key(state), &reader, is_season, name, error);
     }
     return is_rule ? load_alert(detector, &reader, name, error)
                    : load_series(detector, &reader, version, name, error);

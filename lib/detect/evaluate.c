@@ -49,7 +49,7 @@ static void queue_transition(struct detector *detector, const struct series *ser
         .severity = rule->severity,
         .signal = rule->signal,
         .below = rule->below,
-        .threshold = rule->threshold,
+        .threshold = evidence->threshold,
         .value =
             change == RULE_UNCHANGED ? rule_measure(rule, state, view, evidence->window) : evidence->value,
         .samples = evidence->records,
@@ -134,7 +134,7 @@ static void publish_change(struct detector *detector, const struct series *serie
 }
 
 /* False: no rule changed its mind in any way. */
-static bool evaluate_step(struct detector *detector, struct series *series, const struct rule_view *view,
+static bool evaluate_step(struct detector *detector, struct series *series, struct rule_view *view,
                           bool announce)
 {
     bool any_changed = false;
@@ -142,6 +142,7 @@ static bool evaluate_step(struct detector *detector, struct series *series, cons
         struct watched_rule *watched = &series->rules[i];
         struct rule_state before = watched->state;
         struct rule_evidence evidence;
+        view->baseline = watched->baseline;
         enum rule_change change =
             rule_state_step(&detector->rules->rules[watched->rule], &watched->state, view, &evidence);
         publish_change(detector, series, watched, view, &evidence, change, announce);
@@ -149,22 +150,25 @@ static bool evaluate_step(struct detector *detector, struct series *series, cons
             watched->changed = true;
             any_changed = true;
         }
+        any_changed |= evidence.has_learned;
     }
     detector->totals.evaluations += series->rule_count;
     detector->any_changed |= any_changed;
     return any_changed;
 }
 
-static bool any_rule_waits(const struct detector *detector, const struct series *series,
-                           const struct rule_view *view)
+/* The first second after this one whose step could change something though nothing comes. */
+static int64_t next_change(const struct detector *detector, const struct series *series,
+                           struct rule_view *view)
 {
+    int64_t next_s = INT64_MAX;
     for (size_t i = 0; i < series->rule_count; i++) {
         const struct watched_rule *watched = &series->rules[i];
-        if (rule_waits_for_time(&detector->rules->rules[watched->rule], &watched->state, view)) {
-            return true;
-        }
+        view->baseline = watched->baseline;
+        int64_t change_s = rule_next_change(&detector->rules->rules[watched->rule], &watched->state, view);
+        next_s = change_s < next_s ? change_s : next_s;
     }
-    return false;
+    return next_s;
 }
 
 void detector_advance_series(struct detector *detector, struct series *series, int64_t second,
@@ -182,11 +186,10 @@ void detector_advance_series(struct detector *detector, struct series *series, i
     while (mode != DETECTOR_REBUILD && now_s < second) {
         bool is_empty = window_is_empty(series->window);
         bool changed = evaluate_step(detector, series, &view, mode == DETECTOR_DECIDE);
-        /* An empty step that changed nothing, with no rule waiting for time: so are all that follow. */
-        if (is_empty && !changed && !any_rule_waits(detector, series, &view)) {
-            break;
-        }
-        window_advance(series->window, ++now_s);
+        /* An empty step that changed nothing: so are all that follow, until a rule has waited long enough. */
+        int64_t next_s = is_empty && !changed ? next_change(detector, series, &view) : now_s + 1;
+        now_s = next_s < second ? next_s : second;
+        window_advance(series->window, now_s);
     }
     window_advance(series->window, second);
     if (series->ids != NULL) {

@@ -105,8 +105,15 @@ static void say_why_firing(struct buffer *why, const struct rule *rule, const st
 static void say_why_violated(struct buffer *why, const struct rule *rule, const struct rule_state *state,
                              const struct rule_evidence *evidence, uint32_t length_s)
 {
-    if (evidence->no_data) {
+    if (evidence->no_data && rule->no_data_learned) {
+        buffer_append_format(why, "nothing came for %" PRIu32 " s or more, %.3g/s were expected", length_s,
+                             evidence->expected);
+    } else if (evidence->no_data) {
         buffer_append_format(why, "nothing came for %" PRId64 " s or more", rule->no_data_after_s);
+    } else if (rule->is_baseline) {
+        buffer_append_format(why, "%s %.3g over %" PRIu32 " s, where its history expects %.3g",
+                             rule->below ? "under" : "over", evidence->threshold, length_s,
+                             evidence->expected);
     } else if (rule_is_share(rule)) {
         buffer_append_format(why, "%" PRIu64 " of %" PRIu64 " requests of %" PRIu32 " s were %s",
                              evidence->bad, evidence->records, length_s,
@@ -119,9 +126,16 @@ static void say_why_violated(struct buffer *why, const struct rule *rule, const 
                          rule->for_violations);
 }
 
-static void say_why_unknown(struct buffer *why, const struct rule_evidence *evidence, uint32_t length_s)
+static void say_why_unknown(struct buffer *why, const struct rule *rule, const struct rule_evidence *evidence,
+                            uint32_t length_s)
 {
-    if (evidence->is_blip) {
+    if (evidence->is_learning) {
+        buffer_append_format(why, "learning: less than %" PRIu32 " min of its history seen yet",
+                             rule->min_history_minutes);
+    } else if (evidence->is_small) {
+        buffer_append_format(why, "expected too small: its history expects %.3g now, judged from %.3g up",
+                             evidence->expected, rule->min_expected);
+    } else if (evidence->is_blip) {
         buffer_append_format(why,
                              "%" PRIu64 " of %" PRIu64 " requests of %" PRIu32
                              " s were bad, but in no more than 3 s: a blip so far",
@@ -156,7 +170,7 @@ static void write_why(struct json_writer *writer, const struct rule *rule, const
                              evidence->records, length_s);
         buffer_append_format(&why, rule_is_share(rule) ? ", %" PRIu64 " bad)" : ")", evidence->bad);
     } else {
-        say_why_unknown(&why, evidence, length_s);
+        say_why_unknown(&why, rule, evidence, length_s);
     }
     json_key(writer, "why");
     json_string_bytes(writer, why.data, why.size);
@@ -194,7 +208,8 @@ static void write_rule(const struct detector *detector, struct json_writer *writ
                                    .layout = layout,
                                    .born_s = series->born_s,
                                    .last_record_s = series->last_record_s,
-                                   .last_gauge_s = series->last_gauge_s};
+                                   .last_gauge_s = series->last_gauge_s,
+                                   .baseline = watched->baseline};
     struct rule_evidence evidence;
     rule_judge(rule, &watched->state, &view, &evidence);
     json_object_begin(writer);
@@ -207,7 +222,11 @@ static void write_rule(const struct detector *detector, struct json_writer *writ
     json_key(writer, "value");
     json_real(writer, rule_measure(rule, &watched->state, &view, evidence.window));
     json_key(writer, "threshold");
-    json_real(writer, rule->threshold);
+    json_real(writer, evidence.threshold);
+    json_key(writer, "expected");
+    json_real(writer, evidence.expected);
+    json_key(writer, "deviation");
+    json_real(writer, evidence.deviation);
     write_count(writer, "window_seconds", layout->lengths_s[evidence.window]);
     write_evidence(writer, rule, &watched->state, &evidence);
     write_why(writer, rule, &watched->state, &evidence, layout->lengths_s[evidence.window]);

@@ -22,6 +22,9 @@ static void destroy_series(struct series *series)
 {
     window_destroy(series->window);
     recent_ids_destroy(series->ids);
+    for (size_t i = 0; i < series->rule_count; i++) {
+        free(series->rules[i].baseline);
+    }
     free(series);
 }
 
@@ -152,6 +155,22 @@ static char *copy_text(char *at, const struct event_text *text)
     return at;
 }
 
+/* Nothing to do but for baseline rules. False: no memory. */
+static bool create_baseline(struct watched_rule *watched, const struct rule *rule,
+                            const struct window_layout *layout)
+{
+    if (!rule->is_baseline) {
+        return true;
+    }
+    watched->baseline = malloc(sizeof *watched->baseline);
+    if (watched->baseline == NULL) {
+        return false;
+    }
+    const struct baseline_terms terms = rule_baseline_terms(rule, layout, watched->fingerprint);
+    baseline_init(watched->baseline, &terms, (uint8_t)rule->signal);
+    return true;
+}
+
 /* One piece of memory holds the series, its rules and its names. */
 static struct series *create_series(const struct event_text *service, const struct event_text *region,
                                     const struct event_text *route, const struct rule_set *rules)
@@ -177,6 +196,10 @@ static struct series *create_series(const struct event_text *service, const stru
             watched->fingerprint = alert_fingerprint(rules->rules[i].name, series->service, series->region,
                                                      series->route == NULL ? "" : series->route);
             rule_state_init(&watched->state);
+            if (!create_baseline(watched, &rules->rules[i], &rules->layout)) {
+                destroy_series(series);
+                return NULL;
+            }
         }
     }
     return series;
@@ -288,6 +311,9 @@ size_t series_table_memory(const struct series_table *table)
         const struct series *series = table->all[i];
         bytes += sizeof *series + series->rule_count * sizeof series->rules[0] + series->service_bytes +
                  series->region_bytes + series->route_bytes + 3u;
+        for (size_t r = 0; r < series->rule_count; r++) {
+            bytes += series->rules[r].baseline == NULL ? 0 : sizeof *series->rules[r].baseline;
+        }
         bytes += window_memory(series->window) + (series->ids == NULL ? 0 : recent_ids_memory(series->ids));
     }
     return bytes;

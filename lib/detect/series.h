@@ -21,11 +21,13 @@
 struct event_text;
 
 struct watched_rule {
-    uint16_t rule; /* index in the rule set */
-    bool changed;  /* since its state was last drained */
-    bool is_saved; /* there is a state record of it */
+    uint16_t rule;          /* index in the rule set */
+    bool changed;           /* since its state was last drained */
+    bool is_saved;          /* there is a state record of it */
+    bool is_baseline_saved; /* there are records of what the baseline has learned */
     uint64_t fingerprint;
     struct rule_state state;
+    struct baseline *baseline; /* of a baseline rule; owned */
 };
 
 struct series {

@@ -35,11 +35,7 @@ struct series *detector_add_series(struct detector *detector, uint64_t hash, con
         return NULL;
     }
     for (size_t i = 0; i < series->rule_count; i++) {
-        struct watched_rule *watched = &series->rules[i];
-        if (resting_table_take(&detector->resting, watched->fingerprint, &watched->state)) {
-            watched->is_saved = true;
-            detector->totals.firing += watched->state.firing;
-        }
+        detector_wake_rule(detector, &series->rules[i]);
     }
     series->ordinal = ++detector->last_ordinal;
     series->is_new = true;
@@ -61,6 +57,7 @@ static void place_loaded_series(struct detector *detector)
             recent_ids_advance(series->ids, second);
         }
     }
+    detector_wake_all(detector);
     detector->is_placed = true;
 }
 
@@ -84,14 +81,12 @@ static void settle(struct detector *detector)
 
 /* --- they follow the clock, and go ---- */
 
-/* An alert that fires, or is about to because nothing comes, needs its series. */
+/* An alert that fires, or may because nothing comes, needs its series. */
 static bool is_needed(const struct detector *detector, const struct series *series)
 {
     for (size_t i = 0; i < series->rule_count; i++) {
         const struct watched_rule *watched = &series->rules[i];
-        bool waits_to_fire =
-            watched->state.violations > 0 && detector->rules->rules[watched->rule].on_no_data == RULE_FIRE;
-        if (watched->state.firing || waits_to_fire) {
+        if (rule_needs_series(&detector->rules->rules[watched->rule], &watched->state, watched->baseline)) {
             return true;
         }
     }

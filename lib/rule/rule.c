@@ -25,7 +25,7 @@ uint32_t rule_percentile(const struct rule *rule)
 
 bool rule_is_share(const struct rule *rule)
 {
-    return rule_is_latency(rule) || rule->signal == RULE_ERROR_RATE;
+    return !rule->is_baseline && (rule_is_latency(rule) || rule->signal == RULE_ERROR_RATE);
 }
 
 double rule_bad_share(const struct rule *rule)

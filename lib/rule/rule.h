@@ -31,8 +31,9 @@ enum rule_no_data { RULE_HOLD, RULE_RESOLVE, RULE_FIRE };
 struct rule {
     char name[RULE_NAME_BYTES];
     enum rule_signal signal;
-    bool below;                       /* otherwise above */
-    double threshold;                 /* seconds, a share, requests a second */
+    bool below;       /* otherwise above */
+    bool is_baseline; /* compared with what the series' own history expects */
+    double threshold; /* seconds, a share, requests a second; of a baseline rule: times what is expected */
     uint32_t windows[WINDOW_LENGTHS]; /* indices into the layout, ascending */
     uint32_t window_count;
     uint32_t slow_index;                /* latency: which of the layout's thresholds */
@@ -43,6 +44,11 @@ struct rule {
     double clear_odds;
     enum rule_no_data on_no_data;
     int64_t no_data_after_s;
+    bool no_data_learned; /* a baseline rule without a time: as soon as its history rules such silence out */
+    double deviations;    /* of a baseline rule: so many robust standard deviations further */
+    double min_expected;  /* less is too little to judge by */
+    uint32_t history_slots; /* hours of the week or of the day; see baseline.h */
+    uint32_t min_history_minutes;
     enum rule_severity severity;
     bool by_route; /* group_by has http.route */
     char match_service[RULE_LABEL_BYTES], match_region[RULE_LABEL_BYTES],
@@ -61,8 +67,8 @@ const char *rule_signal_name(enum rule_signal signal);
 const char *rule_severity_name(enum rule_severity severity);
 bool rule_is_latency(const struct rule *rule);
 uint32_t rule_percentile(const struct rule *rule); /* 50, 95, 99; of latency rules */
-bool rule_is_share(
-    const struct rule *rule); /* latency and error rate: a share of bad records against a limit */
+bool rule_is_share(const struct rule *rule); /* static rules on latency and error rate: a share of bad records
+                                                against a limit */
 double rule_bad_share(const struct rule *rule); /* that limit: p */
 
 #endif

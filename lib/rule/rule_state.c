@@ -1,6 +1,7 @@
 #include "rule/rule_state.h"
 
 #include "rule/binomial.h"
+#include "rule/rule_state_private.h"
 
 #include <math.h>
 
@@ -44,8 +45,8 @@ static int64_t forgotten_until(const struct rule_state *state)
     return state->resolved_s == RULE_NEVER ? WINDOW_BEGINNING : state->resolved_s - 1;
 }
 
-static void read_counts(const struct rule_state *state, const struct rule_view *view, uint32_t window,
-                        struct window_counts *counts)
+void rule_read_counts(const struct rule_state *state, const struct rule_view *view, uint32_t window,
+                      struct window_counts *counts)
 {
     window_read_counts(view->window, window, forgotten_until(state), counts);
 }
@@ -55,7 +56,7 @@ static bool is_gauge(const struct rule *rule)
     return rule->signal == RULE_CPU || rule->signal == RULE_MEMORY;
 }
 
-static int64_t silent_seconds(const struct rule *rule, const struct rule_view *view)
+int64_t rule_silent_seconds(const struct rule *rule, const struct rule_view *view)
 {
     int64_t last_s = is_gauge(rule) ? view->last_gauge_s : view->last_record_s;
     return window_now(view->window) - (last_s == RULE_NEVER ? view->born_s : last_s);
@@ -63,21 +64,14 @@ static int64_t silent_seconds(const struct rule *rule, const struct rule_view *v
 
 static bool has_no_data(const struct rule *rule, const struct rule_view *view)
 {
-    return silent_seconds(rule, view) >= rule->no_data_after_s;
+    return rule_silent_seconds(rule, view) >= rule->no_data_after_s;
 }
 
-static bool is_window_full(const struct rule *rule, const struct rule_state *state,
-                           const struct rule_view *view)
+bool rule_is_window_full(const struct rule *rule, const struct rule_state *state,
+                         const struct rule_view *view)
 {
     int64_t since_s = state->resolved_s > view->born_s ? state->resolved_s : view->born_s;
     return window_now(view->window) - since_s + 1 >= view->layout->lengths_s[rule->windows[0]];
-}
-
-bool rule_waits_for_time(const struct rule *rule, const struct rule_state *state,
-                         const struct rule_view *view)
-{
-    return (rule->on_no_data != RULE_HOLD && !has_no_data(rule, view)) ||
-           (rule->signal == RULE_REQUEST_RATE && !is_window_full(rule, state, view));
 }
 
 /* --- shares ---- */
@@ -150,7 +144,7 @@ static bool is_over_in_longer(const struct rule *rule, const struct rule_state *
 {
     for (uint32_t i = from; i < rule->window_count; i++) {
         struct window_counts counts;
-        read_counts(state, view, rule->windows[i], &counts);
+        rule_read_counts(state, view, rule->windows[i], &counts);
         if (counts.records > 0 && is_over(rule, &counts)) {
             return true;
         }
@@ -164,7 +158,7 @@ static void judge_share(const struct rule *rule, const struct rule_state *state,
     bool seen_records = false;
     for (uint32_t i = 0; i < rule->window_count; i++) {
         struct window_counts counts;
-        read_counts(state, view, rule->windows[i], &counts);
+        rule_read_counts(state, view, rule->windows[i], &counts);
         if (counts.records == 0) {
             continue;
         }
@@ -198,9 +192,9 @@ static void judge_plain(const struct rule *rule, const struct rule_state *state,
                         struct rule_evidence *evidence)
 {
     struct window_counts counts;
-    read_counts(state, view, rule->windows[0], &counts);
+    rule_read_counts(state, view, rule->windows[0], &counts);
     evidence->records = counts.records;
-    evidence->is_young = rule->signal == RULE_REQUEST_RATE && !is_window_full(rule, state, view);
+    evidence->is_young = rule->signal == RULE_REQUEST_RATE && !rule_is_window_full(rule, state, view);
     double value = rule_measure(rule, state, view, rule->windows[0]);
     if (!evidence->is_young && !isnan(value)) {
         bool is_violated = rule->below ? value < rule->threshold : value > rule->threshold;
@@ -211,8 +205,16 @@ static void judge_plain(const struct rule *rule, const struct rule_state *state,
 void rule_judge(const struct rule *rule, const struct rule_state *state, const struct rule_view *view,
                 struct rule_evidence *evidence)
 {
-    *evidence =
-        (struct rule_evidence){.window = rule->windows[0], .value = NAN, .no_data = has_no_data(rule, view)};
+    *evidence = (struct rule_evidence){.window = rule->windows[0],
+                                       .value = NAN,
+                                       .no_data = has_no_data(rule, view),
+                                       .threshold = rule->threshold,
+                                       .expected = NAN,
+                                       .deviation = NAN};
+    if (rule->is_baseline) {
+        rule_judge_baseline(rule, state, view, evidence);
+        return;
+    }
     if (rule_is_share(rule)) {
         judge_share(rule, state, view, evidence);
         if (state->firing) {
@@ -265,7 +267,9 @@ static enum rule_change fire(const struct rule *rule, struct rule_state *state, 
     state->announced = false;
     state->clears = 0;
     state->log_odds = 0;
-    state->share = evidence->records == 0 ? 1.0 : (double)evidence->bad / (double)evidence->records;
+    state->share = rule->is_baseline        ? evidence->threshold
+                   : evidence->records == 0 ? 1.0
+                                            : (double)evidence->bad / (double)evidence->records;
     state->fired_s = state->violated_s;
     damp_flapping(rule, state, window_now(view->window) + 1);
     return RULE_FIRED;
@@ -327,7 +331,15 @@ static enum rule_change step_firing(const struct rule *rule, struct rule_state *
 enum rule_change rule_state_step(const struct rule *rule, struct rule_state *state,
                                  const struct rule_view *view, struct rule_evidence *evidence)
 {
-    return state->firing ? step_firing(rule, state, view, evidence) : step_quiet(rule, state, view, evidence);
+    enum rule_change change =
+        state->firing ? step_firing(rule, state, view, evidence) : step_quiet(rule, state, view, evidence);
+    if (rule->is_baseline) {
+        evidence->has_learned = rule_learn_baseline(rule, state, view, evidence);
+        if (isnan(evidence->threshold)) {
+            evidence->threshold = state->share; /* it expects nothing any more: what it was when it fired */
+        }
+    }
+    return change;
 }
 
 /* --- measuring ---- */
@@ -346,7 +358,7 @@ double rule_measure(const struct rule *rule, const struct rule_state *state, con
 {
     uint32_t length_s = view->layout->lengths_s[window];
     struct window_counts counts;
-    read_counts(state, view, window, &counts);
+    rule_read_counts(state, view, window, &counts);
     switch (rule->signal) {
     case RULE_LATENCY_P50:
     case RULE_LATENCY_P95:

@@ -32,7 +32,10 @@ static const char short_rules[] =
     "  - {name: TooQuiet, signal: request_rate, below: 2, severity: info, window: 60s}\n"
     "  - {name: Busy, signal: cpu, above: 0.9, severity: warning, window: 30s}\n"
     "  - {name: Gone, signal: error_rate, above: 0.5, severity: info, window: 60s, on_no_data: {fire: "
-    "40s}}\n";
+    "40s}}\n"
+    "  - {name: Lost, type: baseline, signal: request_rate, below: 0.5, min_expected: 0.2, min_history: 10m,"
+    " severity: info, window: 30s, on_no_data: fire}\n"
+    "  - {name: Hot, type: baseline, signal: cpu, above: 2, min_history: 10m, severity: info, window: 30s}\n";
 
 static const char long_rules[] = "rules:\n"
                                  "  - {name: Errors, signal: error_rate, above: 0.05, severity: critical}\n"

@@ -466,7 +466,12 @@ static const char tape_rules[] =
     " group_by: [service.name, cloud.region, http.route]}\n"
     "  - {name: TooQuiet, signal: request_rate, below: 2, severity: info, window: 60s}\n"
     "  - {name: Busy, signal: cpu, above: 0.9, severity: warning, window: 30s}\n"
-    "  - {name: Gone, signal: error_rate, above: 0.5, severity: info, on_no_data: {fire: 40s}}\n";
+    "  - {name: Gone, signal: error_rate, above: 0.5, severity: info, on_no_data: {fire: 40s}}\n"
+    "  - {name: Lost, type: baseline, signal: request_rate, below: 0.7, min_expected: 0.5, min_history: 10m,"
+    " severity: critical, on_no_data: fire}\n"
+    "  - {name: Hot, type: baseline, signal: cpu, above: 2, min_history: 10m, severity: info}\n"
+    "  - {name: Slower, type: baseline, signal: latency_p95, above: 1.5, min_history: 10m, severity: info,"
+    " window: 10s, min_bad: 1, group_by: [service.name, cloud.region, http.route]}\n";
 
 static struct detector *open_for_tape(const struct rule_set *rules, uint64_t seed)
 {
@@ -523,7 +528,8 @@ static void assert_same_transitions(const struct outcome *a, const struct outcom
         if (x->fingerprint != y->fingerprint || x->sequence != y->sequence || x->state != y->state ||
             x->reason != y->reason || x->starts_ms != y->starts_ms || x->ends_ms != y->ends_ms ||
             x->samples != y->samples || x->bad != y->bad || x->evaluations != y->evaluations ||
-            x->window_seconds != y->window_seconds || memcmp(&x->value, &y->value, sizeof x->value) != 0) {
+            x->window_seconds != y->window_seconds || x->threshold != y->threshold ||
+            memcmp(&x->value, &y->value, sizeof x->value) != 0) {
             fail_msg("transition %zu differs: %s %s sequence %u, begins at %lld ms, %g of %llu/%llu; "
                      "%s %s sequence %u, begins at %lld ms, %g of %llu/%llu",
                      i, x->rule, x->labels.service, x->sequence, (long long)(x->starts_ms - START_MS),
@@ -671,6 +677,15 @@ static void sort_by_alert(struct outcome *outcome)
     qsort(outcome->transitions, outcome->count, sizeof outcome->transitions[0], by_alert);
 }
 
+static size_t count_of(const struct outcome *outcome, const char *rule)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < outcome->count; i++) {
+        count += strcmp(outcome->transitions[i].rule, rule) == 0;
+    }
+    return count;
+}
+
 static void kills_repeat_nothing_and_lose_nothing(void **state)
 {
     (void)state;
@@ -682,9 +697,11 @@ static void kills_repeat_nothing_and_lose_nothing(void **state)
         make_tape(&tape, seed);
         play_all(rules, &tape, 0, &whole);
         size_t kills = play_with_kills(rules, &tape, seed, &killed);
-        print_message("seed %llu: %zu kills, %zu transitions\n", (unsigned long long)seed, kills,
-                      killed.count);
+        print_message("seed %llu: %zu kills, %zu transitions, of baselines %zu, %zu and %zu\n",
+                      (unsigned long long)seed, kills, killed.count, count_of(&whole, "Lost"),
+                      count_of(&whole, "Hot"), count_of(&whole, "Slower"));
         assert_true(kills > 5);
+        assert_true(count_of(&whole, "Lost") > 0 && count_of(&whole, "Hot") > 0);
         sort_by_alert(&whole);
         sort_by_alert(&killed);
         assert_same_transitions(&whole, &killed);

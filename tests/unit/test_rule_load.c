@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define RULE "rules:\n  - {name: R, signal: error_rate, above: 0.05, severity: info"
+#define BASELINE "rules:\n  - {name: B, type: baseline, signal: request_rate, min_expected: 1, severity: info"
+#define RULE     "rules:\n  - {name: R, signal: error_rate, above: 0.05, severity: info"
 
 static void the_shipped_rules_are_what_the_contract_names(void **state)
 {
@@ -13,7 +14,7 @@ static void the_shipped_rules_are_what_the_contract_names(void **state)
     struct rule_set *set = NULL;
     struct error error;
     assert_int_equal(rule_set_load(&set, OBS_SOURCE_DIR "/config/anomaly-rules.yaml", &error), 0);
-    assert_int_equal(set->count, 2);
+    assert_int_equal(set->count, 3);
     const struct rule *latency = &set->rules[0];
     const struct rule *errors = &set->rules[1];
     assert_string_equal(latency->name, "HighLatencyP99");
@@ -31,6 +32,18 @@ static void the_shipped_rules_are_what_the_contract_names(void **state)
         assert_true(rule->min_bad == 5 && rule->confidence == 0.999 && rule->clear_odds == 100);
         assert_true(rule->for_violations == 2 && rule->for_clear == 20 && rule->on_no_data == RULE_HOLD);
     }
+    const struct rule *traffic = &set->rules[2];
+    assert_string_equal(traffic->name, "TrafficLost");
+    assert_true(traffic->is_baseline && traffic->below && traffic->signal == RULE_REQUEST_RATE);
+    assert_true(traffic->threshold == 0.2 && traffic->min_expected == 1 && traffic->deviations == 0);
+    assert_int_equal(traffic->history_slots, 168);
+    assert_int_equal(traffic->min_history_minutes, 60);
+    assert_int_equal(traffic->window_count, 1);
+    assert_int_equal(set->layout.lengths_s[traffic->windows[0]], 60);
+    assert_true(traffic->for_violations == 3 && traffic->for_clear == 20);
+    assert_true(traffic->on_no_data == RULE_FIRE && traffic->no_data_learned);
+    assert_int_equal(traffic->severity, RULE_CRITICAL);
+    assert_string_equal(traffic->runbook, "runbooks/traffic-lost.md");
     rule_set_destroy(set);
 }
 
@@ -95,7 +108,26 @@ static void what_is_wrong_is_refused_with_its_line(void **state)
         {RULE ", group_by: [service.name]}", "r.yaml:2", "Prometheus"},
         {RULE ", group_by: [service.name, cloud.region, pod]}", "r.yaml:2", "pod"},
         {RULE ", match: {http.route: /a}}", "r.yaml:2", "group_by"},
-        {RULE ", type: baseline}", "r.yaml:2", "baseline rules are not supported yet"},
+        {RULE ", type: seasonal}", "r.yaml:2", "baseline"},
+        {RULE ", history: 7d}", "r.yaml:2", "'history' is for rules of type: baseline"},
+        {RULE ", min_expected: 1}", "r.yaml:2", "'min_expected' is for rules of type: baseline"},
+        {BASELINE ", below: 2}", "r.yaml:2", "between 0 and 1"},
+        {BASELINE ", above: 0.5}", "r.yaml:2", "more than 1"},
+        {BASELINE ", below: 1}", "r.yaml:2", "1 with 'deviations'"},
+        {BASELINE "}", "r.yaml:2", "either"},
+        {BASELINE ", below: 0.2, deviations: 0}", "r.yaml:2", "deviations"},
+        {BASELINE ", below: 0.2, history: 3d}", "r.yaml:2", "7d (hour of the week) or 1d"},
+        {BASELINE ", below: 0.2, min_history: 5m}", "r.yaml:2", "min_history"},
+        {BASELINE ", below: 0.2, clear_odds: 10}", "r.yaml:2", "clear_odds"},
+        {BASELINE ", below: 0.2, window: [10s, 60s]}", "r.yaml:2", "one time"},
+        {"rules:\n  - {name: B, type: baseline, signal: request_rate, below: 0.2, severity: info}",
+         "r.yaml:2", "'min_expected' is missing"},
+        {"rules:\n  - {name: B, type: baseline, signal: error_rate, above: 3, severity: info}", "r.yaml:2",
+         "'min_expected' is missing"},
+        {"rules:\n  - {name: B, type: baseline, signal: latency_p99, below: 0.5, severity: info}", "r.yaml:2",
+         "only be 'above'"},
+        {"rules:\n  - {name: B, type: baseline, signal: latency_p99, above: 3, severity: info, window: 5m}",
+         "r.yaml:2", "durations are kept for a minute"},
         {"rules:\n  - {name: R, signal: error_rate, above: 1, severity: info}", "r.yaml:2", "share"},
         {"rules:\n  - {name: R, signal: error_rate, above: .nan, severity: info}", "r.yaml:2", "above"},
         {"rules:\n  - {name: R, signal: error_rate, below: 0.1, severity: info}", "r.yaml:2", "above"},
