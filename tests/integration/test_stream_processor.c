@@ -151,31 +151,39 @@ static struct event_text text(const char *value)
     return (struct event_text){value, strlen(value)};
 }
 
+static void produce_event(struct world *world, const char *service, int64_t time_ms, int status,
+                          double duration_s, uint32_t count)
+{
+    char id[48];
+    char key[EVENT_KEY_BYTES];
+    char storage[1024];
+    struct buffer value;
+    (void)snprintf(id, sizeof id, "%s-%llu", service,
+                   (unsigned long long)(world->produced_before + world->produced));
+    const struct event event = {.id = text(id),
+                                .time_unix_ms = time_ms,
+                                .service = text(service),
+                                .region = text("us-east-1"),
+                                .route = text("/orders/{id}"),
+                                .status_code = status,
+                                .duration_s = duration_s,
+                                .count = count,
+                                .cpu_utilization = NAN,
+                                .memory_utilization = NAN};
+    buffer_init_fixed(&value, storage, sizeof storage);
+    event_encode(&value, &event);
+    assert_false(value.failed);
+    produce(world, (struct bus_bytes){key, event_key(key, &event)}, BUS_PARTITION_BY_KEY, value.data,
+            value.size);
+}
+
 /* One second of one service: 100 requests, that share of them failing. Event time, so as fast as it can. */
 static void produce_second(struct world *world, const char *service, double error_share)
 {
     for (int i = 0; i < 100; i++) {
-        char id[48];
-        char key[EVENT_KEY_BYTES];
-        char storage[1024];
-        struct buffer value;
-        (void)snprintf(id, sizeof id, "%s-%llu", service,
-                       (unsigned long long)(world->produced_before + world->produced));
-        const struct event event = {.id = text(id),
-                                    .time_unix_ms = world->now_ms + i * 10,
-                                    .service = text(service),
-                                    .region = text("us-east-1"),
-                                    .route = text("/orders/{id}"),
-                                    .status_code = random_unit(&world->random) < error_share ? 503 : 200,
-                                    .duration_s = 0.04 * exp(0.5 * random_normal(&world->random)),
-                                    .count = 1,
-                                    .cpu_utilization = NAN,
-                                    .memory_utilization = NAN};
-        buffer_init_fixed(&value, storage, sizeof storage);
-        event_encode(&value, &event);
-        assert_false(value.failed);
-        produce(world, (struct bus_bytes){key, event_key(key, &event)}, BUS_PARTITION_BY_KEY, value.data,
-                value.size);
+        int status = random_unit(&world->random) < error_share ? 503 : 200;
+        produce_event(world, service, world->now_ms + i * 10, status,
+                      0.04 * exp(0.5 * random_normal(&world->random)), 1);
     }
     world->now_ms += 1000;
 }
@@ -292,6 +300,64 @@ static void a_kill_in_the_middle_of_an_incident_loses_and_repeats_nothing(void *
     produce_seconds(world, "killed-service", 0.005, 120);
     wait_until_all_is_committed(world);
     expect_transitions(world, "killed-service", "firing 1;resolved 2;");
+}
+
+/* A service whose records go to the same partition: it moves that partition's clock on. */
+static void name_neighbour(const char *service, char *name, size_t room)
+{
+    char key[64];
+    int size = snprintf(key, sizeof key, "%s|us-east-1", service);
+    int32_t partition = bus_partition_for_key(key, (size_t)size, 12);
+    for (int i = 0; i < 10000; i++) {
+        (void)snprintf(name, room, "neighbour-%d", i);
+        size = snprintf(key, sizeof key, "%s|us-east-1", name);
+        if (bus_partition_for_key(key, (size_t)size, 12) == partition) {
+            return;
+        }
+    }
+    fail_msg("no neighbour found");
+}
+
+/* So many seconds of both, or of the neighbour alone; one sampled record a second stands for many. */
+static void produce_pair(struct world *world, const char *service, const char *neighbour, int seconds)
+{
+    for (int i = 0; i < seconds; i++) {
+        if (service != NULL) {
+            produce_event(world, service, world->now_ms, 200, 0.04, 20);
+        }
+        produce_event(world, neighbour, world->now_ms + 500, 200, 0.04, 5);
+        world->now_ms += 1000;
+    }
+    wait_for_acks(world);
+}
+
+static void a_service_that_falls_silent_is_lost_traffic_once_until_it_goes_on(void **state)
+{
+    struct world *world = *state;
+    char neighbour[64];
+    name_neighbour("silent-service", neighbour, sizeof neighbour);
+    world->now_ms = clock_wall_ms(clock_system()) - 3 * 3600 * INT64_C(1000);
+    start_processor(world);
+    produce_pair(world, "silent-service", neighbour, 3700); /* an hour is the least history */
+    produce_pair(world, NULL, neighbour, 20);
+    wait_until_all_is_committed(world);
+    expect_transitions(world, "silent-service", "");
+    process_kill(world->processor);
+    start_processor(world);
+    produce_pair(world, NULL, neighbour, 20); /* 10 s of silence and 3 steps, seen 15 s later */
+    wait_until_all_is_committed(world);
+    expect_transitions(world, "silent-service", "firing 1;");
+    assert_non_null(strstr(get(world, "/alerts"), "TrafficLost"));
+    produce_pair(world, NULL, neighbour, 1200); /* and no more, however long it lasts */
+    process_kill(world->processor);
+    start_processor(world);
+    wait_until_all_is_committed(world);
+    expect_transitions(world, "silent-service", "firing 1;");
+    produce_pair(world, "silent-service", neighbour, 180);
+    wait_until_all_is_committed(world);
+    expect_transitions(world, "silent-service", "firing 1;resolved 2;");
+    expect_transitions(world, neighbour, "");
+    assert_int_equal(process_stop(world->processor), 0);
 }
 
 /* What lies on the dead-letter topic, by reason. */
@@ -421,6 +487,9 @@ static void wrong_settings_are_refused_by_name(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
+        /* First, because its events are older than those of the others. */
+        cmocka_unit_test_setup_teardown(a_service_that_falls_silent_is_lost_traffic_once_until_it_goes_on,
+                                        begin, end),
         cmocka_unit_test_setup_teardown(a_burst_of_errors_fires_once_and_resolves_once, begin, end),
         cmocka_unit_test_setup_teardown(a_kill_in_the_middle_of_an_incident_loses_and_repeats_nothing, begin,
                                         end),

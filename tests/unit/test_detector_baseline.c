@@ -1,0 +1,315 @@
+/* Days of traffic through a detector that is stopped again and again: its baselines go on where they were.
+ *
+ * One partition: a service that works by day and stops each night, a steady one with an outage of two hours,
+ * one that dies for good, a small one that comes and goes, and hours in which nothing comes and ticks pass
+ * the time. */
+#include "alert/transition.h"
+#include "detect/detector.h"
+#include "event/event.h"
+#include "random/random.h"
+#include "rule/rule_load.h"
+
+#include "cmocka_all.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HOUR_S      3600
+#define DAY_S       (24 * HOUR_S)
+#define DAYS        5
+#define EVERY_S     4 /* a record of each service that has something */
+#define START_MS    INT64_C(1795046400000)
+#define ITEMS       (DAYS * DAY_S)
+#define TRANSITIONS 256
+#define RECORDS     4096
+
+static const char rules_yaml[] =
+    "rules:\n"
+    "  - {name: TrafficLost, type: baseline, signal: request_rate, below: 0.2, min_expected: 1, history: 1d,"
+    " for_violations: 3, severity: critical, on_no_data: fire}\n"
+    "  - {name: Flood, type: baseline, signal: request_rate, above: 3, deviations: 3, min_expected: 0.1,"
+    " history: 7d, severity: info}\n"
+    "  - {name: Errors, signal: error_rate, above: 0.3, severity: info, window: 60s, confidence: off}\n";
+
+/* An event, or a tick (weight 0). */
+struct item {
+    int64_t time_ms;
+    uint32_t weight;
+    uint8_t service;
+};
+struct tape {
+    struct item items[ITEMS];
+    size_t count;
+};
+
+static double rate_of(int service, int64_t second)
+{
+    int64_t hour = second % DAY_S / HOUR_S;
+    int64_t day = second / DAY_S;
+    switch (service) {
+    case 0:
+        return hour >= 8 && hour < 20 ? (day == 3 && hour == 15 ? 300 : 40) : 0;
+    case 1:
+        return day == 1 && hour >= 10 && hour < 12 ? 0 : 6 + 3 * sin((double)second / 13751);
+    case 2:
+        return second < DAY_S * 3 / 2 ? 20 : 0;
+    default:
+        return second / 2700 % 3 == 0 ? 0.5 : 0;
+    }
+}
+
+static void make_tape(struct tape *tape, uint64_t seed)
+{
+    struct random random;
+    random_init(&random, seed);
+    tape->count = 0;
+    for (int64_t second = 0; second < DAYS * (int64_t)DAY_S; second += EVERY_S) {
+        bool is_silent = second > 2 * DAY_S + 50000 && second < 2 * DAY_S + 57000;
+        if (is_silent) {
+            if (second % 40 == 0) {
+                tape->items[tape->count++] = (struct item){START_MS + second * 1000, 0, 0};
+            }
+            continue;
+        }
+        for (uint8_t service = 0; service < 4; service++) {
+            double weight = rate_of(service, second) * EVERY_S * (0.8 + 0.4 * random_unit(&random));
+            if (weight > 0 && tape->count < ITEMS) {
+                tape->items[tape->count++] =
+                    (struct item){START_MS + second * 1000 + (int64_t)random_below(&random, 900),
+                                  weight < 1 ? 1 : (uint32_t)weight, service};
+            }
+        }
+    }
+}
+
+struct outcome {
+    struct alert_transition transitions[TRANSITIONS];
+    size_t count;
+};
+
+static void play(struct detector *detector, const struct tape *tape, enum detector_mode mode, size_t at,
+                 struct outcome *outcome)
+{
+    static const char *const services[] = {"by-day", "steady", "dies", "small"};
+    const struct item *item = &tape->items[at];
+    if (item->weight == 0) {
+        detector_pass_time(detector, mode, item->time_ms);
+    } else {
+        char id[24];
+        const char *service = services[item->service];
+        struct event event = {.id = {id, (size_t)snprintf(id, sizeof id, "%zu", at)},
+                              .time_unix_ms = item->time_ms,
+                              .service = {service, strlen(service)},
+                              .region = {"us-east-1", 9},
+                              .kind = EVENT_REQUEST,
+                              .route = {"/", 1},
+                              .status_code = 200,
+                              .duration_s = 0.04,
+                              .count = item->weight,
+                              .cpu_utilization = NAN,
+                              .memory_utilization = NAN};
+        struct detector_input input = {
+            .event = &event, .offset = (int64_t)at, .appended_ms = item->time_ms + 5};
+        detector_observe(detector, mode, &input, 1);
+    }
+    struct alert_transition t;
+    while (detector_next_transition(detector, &t)) {
+        assert_true(mode != DETECTOR_REBUILD && outcome->count < TRANSITIONS);
+        outcome->transitions[outcome->count++] = t;
+    }
+}
+
+/* What a compacted topic of states holds. */
+struct kept {
+    char keys[RECORDS][64];
+    size_t key_bytes[RECORDS], value_bytes[RECORDS], count;
+    unsigned char *values[RECORDS]; /* NULL: forgotten */
+    size_t baseline_records, baseline_bytes;
+};
+
+static void keep(struct kept *kept, struct detector *detector)
+{
+    struct detector_state state;
+    detector_take_checkpoint(detector, false);
+    while (detector_next_state(detector, &state)) {
+        size_t i = 0;
+        while (i < kept->count && (kept->key_bytes[i] != state.key_bytes ||
+                                   memcmp(kept->keys[i], state.key, state.key_bytes) != 0)) {
+            i++;
+        }
+        assert_true(i < RECORDS && state.key_bytes <= 64);
+        kept->count = i == kept->count ? i + 1 : kept->count;
+        memcpy(kept->keys[i], state.key, state.key_bytes);
+        kept->key_bytes[i] = state.key_bytes;
+        kept->value_bytes[i] = state.value_bytes;
+        free(kept->values[i]);
+        kept->values[i] = NULL;
+        if (state.value != NULL) {
+            kept->values[i] = malloc(state.value_bytes);
+            memcpy(kept->values[i], state.value, state.value_bytes);
+        }
+        bool is_learned = memcmp(state.key, "baseline|", 9) == 0 || memcmp(state.key, "season|", 7) == 0;
+        kept->baseline_records += is_learned;
+        kept->baseline_bytes += is_learned ? state.key_bytes + state.value_bytes : 0;
+    }
+}
+
+static struct detector *open_detector(const struct rule_set *rules, uint64_t seed)
+{
+    const struct detector_limits limits = {.series = 100, .lateness_ms = 15000, .idle_after_ms = 15000};
+    struct detector *detector = NULL;
+    assert_int_equal(detector_create(&detector, rules, &limits, seed, NULL), 0);
+    return detector;
+}
+
+static struct detector *restart(const struct rule_set *rules, const struct kept *kept,
+                                const struct tape *tape, size_t committed, int64_t replay_from, uint64_t seed,
+                                struct outcome *outcome)
+{
+    struct detector *detector = open_detector(rules, seed);
+    struct error error;
+    int64_t from = -1;
+    for (size_t i = 0; i < kept->count; i++) {
+        const struct detector_state state = {kept->keys[i], kept->values[i], kept->key_bytes[i],
+                                             kept->value_bytes[i]};
+        if (state.value != NULL && detector_load_state(detector, &state, &error) != 0) {
+            fail_msg("%s", error.message);
+        }
+    }
+    if (detector_restore_windows(detector, 0, (int64_t)committed, &from, &error) !=
+        DETECTOR_START_CHECKPOINT) {
+        from = replay_from;
+    }
+    for (size_t at = from < 0 ? committed : (size_t)from; at < committed; at++) {
+        play(detector, tape, DETECTOR_REBUILD, at, outcome);
+    }
+    return detector;
+}
+
+static void play_all(const struct rule_set *rules, const struct tape *tape, struct outcome *outcome)
+{
+    struct detector *detector = open_detector(rules, 1);
+    struct detector_state state;
+    outcome->count = 0;
+    for (size_t at = 0; at < tape->count; at++) {
+        play(detector, tape, DETECTOR_DECIDE, at, outcome);
+        while (detector_next_state(detector, &state)) {
+        }
+    }
+    detector_destroy(detector);
+}
+
+static size_t play_with_stops(const struct rule_set *rules, const struct tape *tape, uint64_t seed,
+                              struct outcome *outcome)
+{
+    static struct kept kept;
+    struct random random;
+    random_init(&random, seed);
+    outcome->count = 0;
+    struct detector *detector = open_detector(rules, seed);
+    size_t stops = 0;
+    size_t committed = 0;
+    size_t published = 0;
+    int64_t replay_from = -1;
+    for (size_t at = 0; at < tape->count;) {
+        play(detector, tape, DETECTOR_DECIDE, at++, outcome);
+        if (random_below(&random, 20) == 0) {
+            keep(&kept, detector);
+            committed = at;
+            published = outcome->count;
+            replay_from = detector_replay_from(detector);
+        }
+        if (random_below(&random, 1200) == 0) {
+            stops++;
+            detector_destroy(detector);
+            outcome->count = published;
+            detector = restart(rules, &kept, tape, committed, replay_from, seed + stops, outcome);
+            at = committed;
+        }
+    }
+    detector_destroy(detector);
+    print_message("seed %llu: %zu stops; %.1f state records of baselines a series-hour, %.0f bytes each\n",
+                  (unsigned long long)seed, stops, (double)kept.baseline_records / (DAYS * 24 * 4 * 2),
+                  (double)kept.baseline_bytes / (double)kept.baseline_records);
+    for (size_t i = 0; i < kept.count; i++) {
+        free(kept.values[i]);
+    }
+    memset(&kept, 0, sizeof kept);
+    return stops;
+}
+
+static int by_alert(const void *a, const void *b)
+{
+    const struct alert_transition *x = a;
+    const struct alert_transition *y = b;
+    return x->fingerprint != y->fingerprint
+               ? (x->fingerprint > y->fingerprint) - (x->fingerprint < y->fingerprint)
+               : (x->sequence > y->sequence) - (x->sequence < y->sequence);
+}
+
+static void show(const struct outcome *outcome)
+{
+    for (size_t i = 0; i < outcome->count; i++) {
+        const struct alert_transition *t = &outcome->transitions[i];
+        print_message("  %-12s %-8s %-8s %u: day %.3f, %.4g against %.4g\n", t->rule, t->labels.service,
+                      t->state == ALERT_FIRING ? "firing" : "resolved", t->sequence,
+                      (double)((t->state == ALERT_FIRING ? t->starts_ms : t->ends_ms) - START_MS) / 1000 /
+                          DAY_S,
+                      t->value, t->threshold);
+    }
+}
+
+static void assert_same(const struct outcome *a, const struct outcome *b)
+{
+    for (size_t i = 0; i < a->count && i < b->count; i++) {
+        const struct alert_transition *x = &a->transitions[i];
+        const struct alert_transition *y = &b->transitions[i];
+        if (x->fingerprint != y->fingerprint || x->sequence != y->sequence || x->state != y->state ||
+            x->reason != y->reason || x->starts_ms != y->starts_ms || x->ends_ms != y->ends_ms ||
+            x->value != y->value || x->threshold != y->threshold || x->samples != y->samples ||
+            x->window_seconds != y->window_seconds || x->evaluations != y->evaluations) {
+            show(a);
+            show(b);
+            fail_msg("transition %zu differs: %s of %s, sequence %u", i, x->rule, x->labels.service,
+                     x->sequence);
+        }
+    }
+    assert_int_equal(a->count, b->count);
+}
+
+static void stops_at_any_second_change_no_decision(void **state)
+{
+    (void)state;
+    static struct tape tape;
+    static struct outcome whole;
+    static struct outcome stopped;
+    struct rule_set *rules = NULL;
+    struct error error;
+    if (rule_set_parse(&rules, "days.yaml", rules_yaml, strlen(rules_yaml), &error) != 0) {
+        fail_msg("%s", error.message);
+    }
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        make_tape(&tape, seed);
+        play_all(rules, &tape, &whole);
+        qsort(whole.transitions, whole.count, sizeof whole.transitions[0], by_alert);
+        if (seed == 1) {
+            show(&whole);
+        }
+        assert_true(whole.count >= 10);
+        size_t stops = play_with_stops(rules, &tape, seed, &stopped);
+        qsort(stopped.transitions, stopped.count, sizeof stopped.transitions[0], by_alert);
+        assert_true(stops > 50);
+        assert_same(&whole, &stopped);
+    }
+    rule_set_destroy(rules);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stops_at_any_second_change_no_decision),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
