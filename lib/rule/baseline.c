@@ -17,7 +17,7 @@
 #define CODE_MOST        65535.0
 #define CLIP_DEVIATIONS  3.0  /* an observation further off enters as if it were so far */
 #define CLIP_CONSISTENCY 1.25 /* of the mean absolute deviation, clipped there, for a normal distribution */
-#define LEVEL_MINUTES    30
+#define LEVEL_MINUTES    15
 #define RATIO_MINUTES    120
 #define SPREAD_MINUTES   120
 #define GAP_MINUTES      1440
@@ -186,7 +186,7 @@ static void settle_hour(struct baseline *baseline, uint32_t slot)
     uint16_t *usual = &baseline->usual[slot];
     if (*usual != 0) {
         double before = decode(*usual);
-        double by = HOUR_CLIP * fmax(before, HOUR_CLIP * scale_of(baseline));
+        double by = fmax(HOUR_CLIP * fmax(before, HOUR_CLIP * scale_of(baseline)), baseline->terms.least);
         mean = before + HOUR_RATE * (clip(mean, before, by) - before);
     }
     *usual = encode(mean);
@@ -291,9 +291,11 @@ static double nearest_expected(const struct baseline *baseline, double value)
 static double clean(const struct baseline *baseline, double value, double expected)
 {
     double by = CLIP_DEVIATIONS * deviation_of(baseline, expected);
-    double least = baseline->minutes < LEVEL_MINUTES ? FIRST_CLIP : LEAST_CLIP;
-    by = fmax(by, fmax(least * expected, SCALE_CLIP * scale_of(baseline)));
-    return baseline->minutes == 0 ? value : fmax(0, clip(value, expected, by));
+    double part = baseline->minutes < LEVEL_MINUTES ? FIRST_CLIP : LEAST_CLIP;
+    double scale = scale_of(baseline);
+    by = fmax(fmax(by, part * expected), fmax(SCALE_CLIP * scale, baseline->terms.least));
+    bool is_first = baseline->minutes == 0 || (scale == 0 && baseline->terms.least == 0);
+    return is_first ? value : fmax(0, clip(value, expected, by));
 }
 
 bool baseline_learn(struct baseline *baseline, int64_t second, double value, double silent_s)

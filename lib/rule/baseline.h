@@ -3,7 +3,7 @@
  * One learner for each series and rule of type baseline. Once a minute of event time it is given the value of
  * the rule's window, or told that the minute is refused because the rule is violated. It keeps
  *
- *   level    the recent level: exponential smoothing over half an hour
+ *   level    the recent level: exponential smoothing over a quarter of an hour
  *   season   the usual value of each hour of the week (168 slots) or of the day (24), once that hour has been
  * seen ratio    how now compares with the season: smoothing over two hours spread   the usual deviation,
  * relative to what is expected gap      the longest usual silence, in values expected meanwhile
@@ -41,6 +41,7 @@ struct baseline_terms {
     uint32_t
         count_seconds; /* the value is a rate counted over so long, so chance alone spreads it; 0: it isn't */
     bool below;     /* which way is bad: where two values can be expected, the one further from an alarm is */
+    double least;   /* less than this is all the same to the rule; 0: nothing is */
     uint32_t phase; /* the second of the minute at which it learns: spreads the work and the saving */
 };
 

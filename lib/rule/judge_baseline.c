@@ -22,6 +22,7 @@ struct baseline_terms rule_baseline_terms(const struct rule *rule, const struct 
                                    .min_minutes = rule->min_history_minutes,
                                    .count_seconds = is_rate ? layout->lengths_s[rule->windows[0]] : 0,
                                    .below = rule->below,
+                                   .least = rule->min_expected,
                                    .phase = (uint32_t)(phase % BASELINE_STEP_S)};
 }
 

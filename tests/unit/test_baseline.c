@@ -276,7 +276,8 @@ static void a_quiet_night_and_a_small_service_fire_nothing(void **state)
             second_of(&s, 40 * share);
         }
         for (int i = 0; i < s.fired; i++) {
-            print_message("seed %llu: fired on day %.2f\n", (unsigned long long)seed, (double)s.fired_at[i] / DAY);
+            print_message("seed %llu: fired on day %.2f\n", (unsigned long long)seed,
+                          (double)s.fired_at[i] / DAY);
         }
         assert_true(s.fired <= 4); /* the first nights may */
         assert_true(s.fired == 0 || s.fired_at[s.fired - 1] < 3 * DAY);
@@ -414,6 +415,27 @@ static void latency_and_errors_are_compared_with_their_own_history(void **state)
 
 /* --- the learner alone ---- */
 
+/* Once what began with nothing stayed at nothing: three deviations of 0 are 0. */
+static void what_began_with_nothing_can_become_more(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct baseline baseline;
+        struct baseline_forecast forecast;
+        const struct baseline_terms terms = {
+            .slots = 168, .min_minutes = 60, .count_seconds = 60, .below = true, .least = i};
+        baseline_init(&baseline, &terms, 0);
+        for (int64_t minute = 0; minute < 3 * 60; minute++) {
+            (void)baseline_learn(&baseline, minute * 60, 0, 0);
+        }
+        for (int64_t minute = 3 * 60; minute < 9 * 60; minute++) {
+            (void)baseline_learn(&baseline, minute * 60, 40, 0);
+        }
+        assert_true(baseline_expect(&baseline, 9 * 60 * 60, &forecast));
+        assert_near(forecast.expected, 40, 0.1);
+    }
+}
+
 static void skipped_steps_of_silence_would_have_changed_nothing(void **state)
 {
     (void)state;
@@ -526,6 +548,7 @@ int main(void)
         cmocka_unit_test(deviations_add_to_the_multiple),
         cmocka_unit_test(latency_and_errors_are_compared_with_their_own_history),
         cmocka_unit_test(skipped_steps_of_silence_would_have_changed_nothing),
+        cmocka_unit_test(what_began_with_nothing_can_become_more),
         cmocka_unit_test(it_learns_once_a_minute_at_its_own_second),
         cmocka_unit_test(what_is_learned_is_finite_whatever_comes),
     };

@@ -395,6 +395,7 @@ static void the_pages_are_valid_and_say_why(void **state)
 /* --- the same records give the same transitions, however they come ---- */
 
 #define TAPE_EVENTS 60000
+#define TRANSITIONS 1024
 
 /* A stream that is kept, so that it can be read again: faults, late, duplicate and future records, silence.
  */
@@ -406,7 +407,7 @@ struct tape {
 };
 
 struct outcome {
-    struct alert_transition transitions[256];
+    struct alert_transition transitions[TRANSITIONS];
     size_t count;
     struct detector_totals totals;
 };
@@ -493,7 +494,7 @@ static void play(struct detector *detector, const struct tape *tape, enum detect
     detector_observe(detector, mode, inputs, to - from);
     struct alert_transition t;
     while (detector_next_transition(detector, &t)) {
-        assert_true(mode != DETECTOR_REBUILD && outcome->count < 256);
+        assert_true(mode != DETECTOR_REBUILD && outcome->count < TRANSITIONS);
         outcome->transitions[outcome->count++] = t;
     }
 }
