@@ -77,7 +77,9 @@ static uint32_t draw(struct random *random, double rate)
     }
     uint32_t count = 0;
     double left = exp(-rate);
-    for (double product = random_unit(random); product > left; product *= random_unit(random)) {
+    double product = random_unit(random);
+    while (product > left) {
+        product *= random_unit(random);
         count++;
     }
     return count;

@@ -30,7 +30,7 @@
 #define SCALE_CLIP      0.1 /* of the most that is usual: what was 0 can become more */
 #define HOUR_RATE       0.5
 #define HOUR_CLIP       0.5
-#define HOUR_MINUTES    (HOUR_S / BASELINE_STEP_S)
+#define HOUR_MINUTES    60
 #define LEARNED_MINUTES 45  /* of an hour, for it to be usual … */
 #define SEEN_MINUTES    50  /* … or, learned and refused, for it to be doubted */
 #define SHIFT_S         600 /* a pattern may be so early or late */

@@ -388,6 +388,7 @@ static void the_pages_are_valid_and_say_why(void **state)
     assert_non_null(strstr(text, "\"firing\":true"));
     assert_non_null(strstr(text, "clear evaluations in a row"));
     assert_non_null(strstr(text, "\"p99\":0."));
+    assert_non_null(strstr(text, "learning: less than 60 min of its history seen yet"));
     buffer_free(&page);
     scene_close(&s);
 }

@@ -4,10 +4,12 @@
  * one that dies for good, a small one that comes and goes, and hours in which nothing comes and ticks pass
  * the time. */
 #include "alert/transition.h"
+#include "buffer/buffer.h"
 #include "detect/detector.h"
 #include "event/event.h"
 #include "random/random.h"
 #include "rule/rule_load.h"
+#include "json/json_write.h"
 
 #include "cmocka_all.h"
 
@@ -156,6 +158,24 @@ static void keep(struct kept *kept, struct detector *detector)
     }
 }
 
+static struct rule_set *parse(const char *yaml)
+{
+    struct rule_set *rules = NULL;
+    struct error error;
+    if (rule_set_parse(&rules, "days.yaml", yaml, strlen(yaml), &error) != 0) {
+        fail_msg("%s", error.message);
+    }
+    return rules;
+}
+
+static void kept_free(struct kept *kept)
+{
+    for (size_t i = 0; i < kept->count; i++) {
+        free(kept->values[i]);
+    }
+    memset(kept, 0, sizeof *kept);
+}
+
 static struct detector *open_detector(const struct rule_set *rules, uint64_t seed)
 {
     const struct detector_limits limits = {.series = 100, .lateness_ms = 15000, .idle_after_ms = 15000};
@@ -233,10 +253,7 @@ static size_t play_with_stops(const struct rule_set *rules, const struct tape *t
     print_message("seed %llu: %zu stops; %.1f state records of baselines a series-hour, %.0f bytes each\n",
                   (unsigned long long)seed, stops, (double)kept.baseline_records / (DAYS * 24 * 4 * 2),
                   (double)kept.baseline_bytes / (double)kept.baseline_records);
-    for (size_t i = 0; i < kept.count; i++) {
-        free(kept.values[i]);
-    }
-    memset(&kept, 0, sizeof kept);
+    kept_free(&kept);
     return stops;
 }
 
@@ -285,11 +302,7 @@ static void stops_at_any_second_change_no_decision(void **state)
     static struct tape tape;
     static struct outcome whole;
     static struct outcome stopped;
-    struct rule_set *rules = NULL;
-    struct error error;
-    if (rule_set_parse(&rules, "days.yaml", rules_yaml, strlen(rules_yaml), &error) != 0) {
-        fail_msg("%s", error.message);
-    }
+    struct rule_set *rules = parse(rules_yaml);
     for (uint64_t seed = 1; seed <= 3; seed++) {
         make_tape(&tape, seed);
         play_all(rules, &tape, &whole);
@@ -306,10 +319,140 @@ static void stops_at_any_second_change_no_decision(void **state)
     rule_set_destroy(rules);
 }
 
+/* --- saved states ---- */
+
+static void send(struct detector *detector, const char *service, int64_t second)
+{
+    char id[24];
+    struct event event = {.id = {id, (size_t)snprintf(id, sizeof id, "%lld", (long long)second)},
+                          .time_unix_ms = START_MS + second * 1000,
+                          .service = {service, strlen(service)},
+                          .region = {"us-east-1", 9},
+                          .kind = EVENT_REQUEST,
+                          .route = {"/", 1},
+                          .status_code = 200,
+                          .duration_s = 0.04,
+                          .count = 20,
+                          .cpu_utilization = NAN,
+                          .memory_utilization = NAN};
+    struct detector_input input = {
+        .event = &event, .offset = second, .appended_ms = START_MS + second * 1000 + 5};
+    detector_observe(detector, DETECTOR_DECIDE, &input, 1);
+}
+
+static size_t count_keys(const struct kept *kept, const char *prefix)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < kept->count; i++) {
+        count += kept->values[i] != NULL && strncmp(kept->keys[i], prefix, strlen(prefix)) == 0;
+    }
+    return count;
+}
+
+static void damaged_states_of_baselines_are_refused(void **state)
+{
+    (void)state;
+    static struct kept kept;
+    struct rule_set *rules = parse(rules_yaml);
+    struct detector *detector = open_detector(rules, 1);
+    struct error error;
+    for (int64_t second = 0; second < 2 * HOUR_S; second++) {
+        send(detector, "steady", second);
+    }
+    keep(&kept, detector);
+    assert_int_equal(count_keys(&kept, "baseline|"), 2);
+    assert_int_equal(count_keys(&kept, "season|"), 2);
+    detector_destroy(detector);
+    detector = open_detector(rules, 1);
+    for (size_t i = 0; i < kept.count; i++) {
+        if (strncmp(kept.keys[i], "baseline|", 9) != 0 && strncmp(kept.keys[i], "season|", 7) != 0) {
+            continue;
+        }
+        for (size_t size = 0; size < kept.value_bytes[i]; size++) {
+            const struct detector_state cut = {kept.keys[i], kept.values[i], kept.key_bytes[i], size};
+            assert_int_equal(detector_load_state(detector, &cut, &error), -1);
+            assert_non_null(strstr(error.message, "damaged"));
+        }
+        kept.values[i][0] = 2;
+        const struct detector_state newer = {kept.keys[i], kept.values[i], kept.key_bytes[i],
+                                             kept.value_bytes[i]};
+        assert_int_equal(detector_load_state(detector, &newer, &error), -1);
+        assert_non_null(strstr(error.message, "format version 2"));
+    }
+    detector_destroy(detector);
+    kept_free(&kept);
+    rule_set_destroy(rules);
+}
+
+/* Half an hour each, one after the other; what they have learned rests, for as many as may be there. */
+static void what_rests_is_bounded_like_the_series(void **state)
+{
+    (void)state;
+    static struct kept kept;
+    struct rule_set *rules = parse("rules: [{name: Flood, type: baseline, signal: request_rate, above: 3, "
+                                   "min_expected: 1, min_history: 10m, severity: info}]");
+    const struct detector_limits limits = {.series = 3, .lateness_ms = 15000, .idle_after_ms = 15000};
+    struct detector *detector = NULL;
+    assert_int_equal(detector_create(&detector, rules, &limits, 1, NULL), 0);
+    for (int64_t second = 0; second < 12 * HOUR_S; second++) {
+        char service[16];
+        (void)snprintf(service, sizeof service, "s%lld", (long long)(second / 1800));
+        send(detector, service, second);
+    }
+    keep(&kept, detector);
+    print_message("%zu baselines of 24 services are kept\n", count_keys(&kept, "baseline|"));
+    assert_in_range(count_keys(&kept, "baseline|"), 4, 6);
+    detector_destroy(detector);
+    kept_free(&kept);
+    rule_set_destroy(rules);
+}
+
+static void a_rule_that_is_given_another_signal_learns_anew(void **state)
+{
+    (void)state;
+    static struct kept kept;
+    struct rule_set *before = parse(rules_yaml);
+    struct rule_set *after =
+        parse("rules: [{name: TrafficLost, type: baseline, signal: latency_p50, above: 3, "
+              "severity: info}]");
+    struct detector *detector = open_detector(before, 1);
+    for (int64_t second = 0; second < 2 * HOUR_S; second++) {
+        send(detector, "steady", second);
+    }
+    keep(&kept, detector);
+    detector_destroy(detector);
+    detector = open_detector(after, 1);
+    for (size_t i = 0; i < kept.count; i++) {
+        const struct detector_state saved = {kept.keys[i], kept.values[i], kept.key_bytes[i],
+                                             kept.value_bytes[i]};
+        struct error error;
+        assert_int_equal(detector_load_state(detector, &saved, &error), 0);
+    }
+    /* 20 requests/s of the old rule would be a latency of 20 s now. */
+    for (int64_t second = 2 * HOUR_S; second < 4 * HOUR_S; second++) {
+        send(detector, "steady", second);
+    }
+    struct buffer page;
+    struct json_writer writer;
+    buffer_init(&page, 0);
+    json_writer_init(&writer, &page);
+    json_array_begin(&writer);
+    detector_write_series(detector, &writer);
+    assert_non_null(strstr(buffer_text(&page), "\"expected\":0.0"));
+    buffer_free(&page);
+    detector_destroy(detector);
+    kept_free(&kept);
+    rule_set_destroy(before);
+    rule_set_destroy(after);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stops_at_any_second_change_no_decision),
+        cmocka_unit_test(damaged_states_of_baselines_are_refused),
+        cmocka_unit_test(what_rests_is_bounded_like_the_series),
+        cmocka_unit_test(a_rule_that_is_given_another_signal_learns_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
