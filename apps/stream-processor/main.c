@@ -1,6 +1,8 @@
 /* stream-processor: reads metrics.raw, finds latency and error anomalies and publishes each alert transition
  * exactly once. */
+#include "backtest.h"
 #include "detection_worker.h"
+#include "verify.h"
 
 #include "buffer/buffer.h"
 #include "bus/bus.h"
@@ -19,10 +21,10 @@
 
 struct values {
     char host[128]; /* the member's name unless another is given */
-    const char *rules, *check_rules, *member_id, *runbook_base;
-    int64_t lateness_ms, idle_after_ms, commit_interval_ms, max_series;
+    const char *rules, *check_rules, *backtest, *member_id, *runbook_base;
+    int64_t lateness_ms, idle_after_ms, commit_interval_ms, max_series, since_ms;
     int ticks;
-    bool announce_history;
+    bool announce_history, verify, json;
 };
 
 static void show_series(void *context, const struct http_request *request, struct http_response *response)
@@ -139,6 +141,13 @@ static int run_on_bus(struct program *program, struct bus *bus, const struct val
     return code;
 }
 
+static struct detector_limits limits_of(const struct values *values)
+{
+    return (struct detector_limits){.series = (uint32_t)values->max_series,
+                                    .lateness_ms = values->lateness_ms,
+                                    .idle_after_ms = values->idle_after_ms};
+}
+
 static int run(struct program *program, struct values *values)
 {
     struct error error;
@@ -148,6 +157,16 @@ static int run(struct program *program, struct values *values)
         (void)program_fail(program, "the bus cannot be used (--bus-url)", &error);
         return PROGRAM_USAGE;
     }
+    if (values->verify) {
+        return verify_run(program, bus, values->json);
+    }
+    if (values->backtest != NULL) {
+        const struct backtest_settings backtest = {.rules_path = values->backtest,
+                                                   .limits = limits_of(values),
+                                                   .since_ms = values->since_ms,
+                                                   .as_json = values->json};
+        return backtest_run(program, bus, &backtest);
+    }
     if (values->member_id == NULL) {
         if (gethostname(values->host, sizeof values->host - 1) != 0) {
             (void)snprintf(values->host, sizeof values->host, "%s", GROUP);
@@ -156,9 +175,7 @@ static int run(struct program *program, struct values *values)
     }
     struct detection_settings settings = {
         .rules_path = values->rules,
-        .limits = {.series = (uint32_t)values->max_series,
-                   .lateness_ms = values->lateness_ms,
-                   .idle_after_ms = values->idle_after_ms},
+        .limits = limits_of(values),
         .ticks = values->ticks == 0,
         .announce_history = values->announce_history,
         .runbook_base = values->runbook_base,
@@ -181,6 +198,27 @@ int main(int argc, char **argv)
          .target = &values.check_rules,
          .value_name = "FILE",
          .help = "check a rule file and exit"},
+        {.name = "backtest",
+         .type = SETTING_TEXT,
+         .target = &values.backtest,
+         .value_name = "FILE",
+         .help = "say what these rules would have fired on the retained log, beside what fired, and exit"},
+        {.name = "since",
+         .type = SETTING_DURATION,
+         .target = &values.since_ms,
+         .default_text = "24h",
+         .value_name = "TIME",
+         .minimum = 60000,
+         .maximum = INT64_C(366) * 86400000,
+         .help = "with --backtest: how far back incidents are told"},
+        {.name = "verify",
+         .type = SETTING_BOOLEAN,
+         .target = &values.verify,
+         .help = "decide the retained log again, compare with alerts.fired, and exit: 0 equal, 1 not"},
+        {.name = "json",
+         .type = SETTING_BOOLEAN,
+         .target = &values.json,
+         .help = "with --backtest and --verify: answer in JSON"},
         {.name = "allowed-lateness",
          .type = SETTING_DURATION,
          .target = &values.lateness_ms,

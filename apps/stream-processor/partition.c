@@ -1,7 +1,5 @@
 #include "partition.h"
 
-#include "rules_record.h"
-
 #include "program/program.h"
 #include "random/random.h"
 #include "topics/topics.h"
@@ -65,16 +63,17 @@ static int restore_clock(struct detection_worker *worker, struct partition_clock
     return 0;
 }
 
-/* Records come in any order of keys: the one of the largest offset counts. */
+/* Records come in any order of keys: the last one counts. */
 static int restore_rules(struct partition *partition, const struct bus_record *record, struct error *error)
 {
     struct rules_record rules;
     if (rules_record_read(&rules, record->key, record->value, error) != 0) {
         return -1;
     }
-    if (partition->rules_hash == 0 || rules.offset >= partition->rules_offset) {
-        partition->rules_offset = rules.offset;
+    if (partition->rules_hash == 0 || rules_record_compare(&rules, &partition->last_rules) >= 0) {
         partition->rules_hash = rules_record_hash(&rules);
+        partition->last_rules = rules;
+        partition->last_rules.text = NULL; /* the record's */
     }
     return 0;
 }
@@ -103,14 +102,6 @@ int partition_restore(struct detection_worker *worker, struct partition *partiti
                                          .key_bytes = record->key.size_bytes,
                                          .value_bytes = record->value.size_bytes};
     return detector_load_state(place->detector, &saved, error);
-}
-
-/* Ticks before the first record that is read are in the checkpoint, or past any window. */
-static void skip_ticks(struct feed_place *place, int64_t from)
-{
-    while (place->next_tick < place->ticks.count && place->ticks.ticks[place->next_tick].offset < from) {
-        place->next_tick++;
-    }
 }
 
 /* Windows come out of their checkpoint, and the records since are read again; without one, all records that
@@ -146,11 +137,11 @@ int64_t partition_start(struct detection_worker *worker, struct partition *parti
     partition->next_offset = place->decide_from;
     partition->tick_clock_before_ms = place->clock.tick_clock_ms;
     if (!can_replay || from < 0 || from >= assigned->committed) {
-        skip_ticks(place, place->decide_from);
+        feed_place_skip_ticks(place, place->decide_from);
         return BUS_FROM_COMMITTED;
     }
     from = from > begin ? from : begin;
-    skip_ticks(place, from);
+    feed_place_skip_ticks(place, from);
     return from;
 }
 
@@ -213,7 +204,7 @@ static int save_rules(struct detection_worker *worker, struct partition *partiti
         return 0;
     }
     partition->rules_hash = hash;
-    rules_key_write(key, rules.offset);
+    rules_key_write(key, &rules);
     rules_record_write(&worker->text, &rules);
     if (worker->text.failed) {
         return error_set(error, -1, "no memory for the rules");

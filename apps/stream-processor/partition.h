@@ -13,6 +13,7 @@
 #include "processor_metrics.h"
 #include "record_feed.h"
 #include "rules_file.h"
+#include "rules_record.h"
 
 #include "buffer/buffer.h"
 #include "log/log.h"
@@ -27,11 +28,11 @@ struct partition {
     int64_t next_offset; /* after the last record read */
     bool is_started;     /* where it begins to read is known */
     bool clock_changed, tick_changed, at_end;
-    uint64_t rules_hash; /* of the last rules|<offset> that is saved; 0: none yet */
-    int64_t rules_offset;
-    int64_t tick_clock_before_ms; /* of the last tick that the rules before decided */
-    int64_t silent_since_ms;      /* steady */
-    int64_t next_pruning_ms;      /* steady */
+    struct rules_record last_rules; /* the newest that is saved, without text */
+    uint64_t rules_hash;            /* of it; 0: none yet */
+    int64_t tick_clock_before_ms;   /* of the last tick that the rules before decided */
+    int64_t silent_since_ms;        /* steady */
+    int64_t next_pruning_ms;        /* steady */
     struct processor_counts counts;
     int64_t decided_ms[WAITING_DECISIONS]; /* append times of the records that decided, until the commit */
     size_t decided_count;

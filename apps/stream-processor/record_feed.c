@@ -125,9 +125,17 @@ int record_feed_settle(struct record_feed *feed, struct feed_place *place, struc
     return pass_time(feed, place, DETECTOR_DECIDE, now_ms, now_ms, error);
 }
 
-int record_feed_last_ticks(struct record_feed *feed, struct feed_place *place, struct error *error)
+int record_feed_pass_ticks(struct record_feed *feed, struct feed_place *place, int64_t offset,
+                           struct error *error)
 {
-    return pass_recorded_ticks(feed, place, DETECTOR_DECIDE, INT64_MAX, error);
+    return pass_recorded_ticks(feed, place, DETECTOR_DECIDE, offset, error);
+}
+
+void feed_place_skip_ticks(struct feed_place *place, int64_t from)
+{
+    while (place->next_tick < place->ticks.count && place->ticks.ticks[place->next_tick].offset < from) {
+        place->next_tick++;
+    }
 }
 
 /* --- records ---- */

@@ -67,7 +67,11 @@ int record_feed_settle(struct record_feed *feed, struct feed_place *place, struc
 /* A tick. appended_ms: as decided gets it. */
 int record_feed_tick(struct record_feed *feed, struct feed_place *place, int64_t clock_ms,
                      int64_t appended_ms, struct error *error);
-/* What was recorded behind the last record, when the log has been read to its end. */
-int record_feed_last_ticks(struct record_feed *feed, struct feed_place *place, struct error *error);
+/* Recorded ticks up to the one at the offset, when no record is to come before it. */
+int record_feed_pass_ticks(struct record_feed *feed, struct feed_place *place, int64_t offset,
+                           struct error *error);
+
+/* Ticks before the first record that will be read are in the checkpoint, or past any window. */
+void feed_place_skip_ticks(struct feed_place *place, int64_t from);
 
 #endif

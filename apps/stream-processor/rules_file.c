@@ -39,6 +39,21 @@ int rules_file_load(struct rules_file *file, const char *path, struct error *err
     return 0;
 }
 
+int rules_file_parse(struct rules_file *file, const char *name, const void *text, size_t size,
+                     struct error *error)
+{
+    *file = (struct rules_file){0};
+    buffer_init(&file->text, 0);
+    if (!buffer_append(&file->text, text, size)) {
+        return error_set(error, -1, "no memory for rules");
+    }
+    if (rule_set_parse(&file->rules, name, file->text.data, file->text.size, error) != 0) {
+        rules_file_free(file);
+        return -1;
+    }
+    return 0;
+}
+
 void rules_file_free(struct rules_file *file)
 {
     rule_set_destroy(file->rules);

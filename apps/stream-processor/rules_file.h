@@ -14,6 +14,9 @@ struct rules_file {
 
 /* -1: unreadable or refused; the error names file and line, and nothing is to be freed. */
 int rules_file_load(struct rules_file *file, const char *path, struct error *error);
+/* The same of a text; name is what errors call it. */
+int rules_file_parse(struct rules_file *file, const char *name, const void *text, size_t size,
+                     struct error *error);
 void rules_file_free(struct rules_file *file); /* fine on a zeroed one, and twice */
 
 #endif

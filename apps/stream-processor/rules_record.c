@@ -4,14 +4,28 @@
 
 #include "buffer/buffer.h"
 
+#include <string.h>
 #include <xxhash.h>
 
 #define VERSION    1
-#define HEAD_BYTES (1 + 4 * 8)
+#define HEAD_BYTES (1 + 3 * 8)
+#define HEX_DIGITS 16
 
-void rules_key_write(char out[RULES_KEY_BYTES + 1], int64_t offset)
+void rules_key_write(char out[RULES_KEY_BYTES + 1], const struct rules_record *record)
 {
-    state_key_write(out, RULES_KEY_BYTES + 1, RULES_PREFIX, offset);
+    size_t first_bytes = strlen(RULES_PREFIX) + HEX_DIGITS;
+    state_key_write(out, RULES_KEY_BYTES + 1, RULES_PREFIX, record->offset);
+    state_key_write(out + first_bytes, RULES_KEY_BYTES + 1 - first_bytes, "|", record->tick_clock_ms);
+}
+
+static bool read_key(struct bus_bytes key, struct rules_record *record)
+{
+    size_t first_bytes = strlen(RULES_PREFIX) + HEX_DIGITS;
+    const char *data = key.data;
+    return key.size_bytes == RULES_KEY_BYTES &&
+           state_key_read((struct bus_bytes){data, first_bytes}, RULES_PREFIX, &record->offset) &&
+           state_key_read((struct bus_bytes){data + first_bytes, 1 + HEX_DIGITS}, "|",
+                          &record->tick_clock_ms);
 }
 
 static void put(struct buffer *out, int64_t value)
@@ -41,15 +55,14 @@ void rules_record_write(struct buffer *out, const struct rules_record *record)
 {
     buffer_clear(out);
     buffer_append_char(out, VERSION);
-    put(out, record->tick_clock_ms);
     put_limits(out, &record->limits);
     buffer_append(out, record->text, record->text_bytes);
 }
 
 bool rules_is_key(struct bus_bytes key)
 {
-    int64_t offset;
-    return state_key_read(key, RULES_PREFIX, &offset);
+    struct rules_record record;
+    return read_key(key, &record);
 }
 
 int rules_record_read(struct rules_record *record, struct bus_bytes key, struct bus_bytes value,
@@ -57,19 +70,24 @@ int rules_record_read(struct rules_record *record, struct bus_bytes key, struct 
 {
     const unsigned char *bytes = value.data;
     *record = (struct rules_record){0};
-    if (!state_key_read(key, RULES_PREFIX, &record->offset) || value.size_bytes < HEAD_BYTES ||
-        bytes[0] != VERSION) {
+    if (!read_key(key, record) || value.size_bytes < HEAD_BYTES || bytes[0] != VERSION) {
         return error_set(error, -1, "the state '%.*s' is damaged or of another version: %zu bytes",
-                         (int)(key.size_bytes < 40 ? key.size_bytes : 40), (const char *)key.data,
+                         (int)(key.size_bytes < 60 ? key.size_bytes : 60), (const char *)key.data,
                          value.size_bytes);
     }
-    record->tick_clock_ms = take(bytes + 1);
-    record->limits.lateness_ms = take(bytes + 9);
-    record->limits.idle_after_ms = take(bytes + 17);
-    record->limits.series = (uint32_t)take(bytes + 25);
+    record->limits.lateness_ms = take(bytes + 1);
+    record->limits.idle_after_ms = take(bytes + 9);
+    record->limits.series = (uint32_t)take(bytes + 17);
     record->text = bytes + HEAD_BYTES;
     record->text_bytes = value.size_bytes - HEAD_BYTES;
     return 0;
+}
+
+int rules_record_compare(const struct rules_record *a, const struct rules_record *b)
+{
+    return a->offset != b->offset
+               ? (a->offset > b->offset) - (a->offset < b->offset)
+               : (a->tick_clock_ms > b->tick_clock_ms) - (a->tick_clock_ms < b->tick_clock_ms);
 }
 
 uint64_t rules_record_hash(const struct rules_record *record)

@@ -21,7 +21,7 @@
 struct buffer;
 
 #define RULES_PREFIX    "rules|"
-#define RULES_KEY_BYTES (6 + 16)
+#define RULES_KEY_BYTES (6 + 16 + 1 + 16)
 
 struct rules_record {
     int64_t offset;
@@ -31,12 +31,14 @@ struct rules_record {
     size_t text_bytes;
 };
 
-void rules_key_write(char out[RULES_KEY_BYTES + 1], int64_t offset);
+void rules_key_write(char out[RULES_KEY_BYTES + 1], const struct rules_record *record);
 void rules_record_write(struct buffer *out, const struct rules_record *record);
 bool rules_is_key(struct bus_bytes key);
 /* text points into value. */
 int rules_record_read(struct rules_record *record, struct bus_bytes key, struct bus_bytes value,
                       struct error *error);
+/* Negative, 0 or positive: before, the same, after. */
+int rules_record_compare(const struct rules_record *a, const struct rules_record *b);
 /* Of what decides: limits and text. */
 uint64_t rules_record_hash(const struct rules_record *record);
 

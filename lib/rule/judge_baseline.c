@@ -148,7 +148,8 @@ void rule_judge_baseline(const struct rule *rule, const struct rule_state *state
 
 /* --- learning ---- */
 
-/* The longest run of seconds without a record in the last minute. */
+/* The longest run of seconds without a record in the last minute. One that goes on isn't usual yet: it may be
+ * the beginning of an outage. */
 static double longest_gap(const struct rule_view *view)
 {
     int64_t now_s = window_now(view->window);
@@ -157,10 +158,10 @@ static double longest_gap(const struct rule_view *view)
     for (int64_t second = now_s - BASELINE_STEP_S + 1; second <= now_s; second++) {
         struct window_counts counts;
         window_read_second(view->window, second, &counts);
+        longest = counts.records > 0 && run > longest ? run : longest;
         run = counts.records == 0 ? run + 1 : 0;
-        longest = run > longest ? run : longest;
     }
-    return longest;
+    return run == BASELINE_STEP_S ? run : longest;
 }
 
 /* Steps of an empty series that this leaves out must change nothing: they are skipped (rule_next_change). */

@@ -220,6 +220,21 @@ static void an_outage_fires_in_seconds_and_is_not_learned(void **state)
     }
 }
 
+static void an_outage_fires_in_seconds_whenever_in_the_minute_it_begins(void **state)
+{
+    (void)state;
+    for (int64_t second = 0; second < 60; second++) {
+        struct scene s;
+        scene_open(&s, TRAFFIC_LOST, 5);
+        int64_t begin = 2 * HOUR + second;
+        run_to(&s, begin, 20, 0, 1);
+        run_to(&s, begin + 60, 20, 0, 0);
+        assert_int_equal(s.fired, 1);
+        assert_in_range(s.fired_at[0] - begin, 10, 20);
+        scene_close(&s);
+    }
+}
+
 static void a_loss_of_nine_tenths_fires_within_a_minute_and_one_of_half_does_not(void **state)
 {
     (void)state;
@@ -540,6 +555,7 @@ int main(void)
         cmocka_unit_test(three_weeks_of_days_and_weekends_fire_nothing_and_are_known),
         cmocka_unit_test(growth_of_a_tenth_a_week_is_followed),
         cmocka_unit_test(an_outage_fires_in_seconds_and_is_not_learned),
+        cmocka_unit_test(an_outage_fires_in_seconds_whenever_in_the_minute_it_begins),
         cmocka_unit_test(a_loss_of_nine_tenths_fires_within_a_minute_and_one_of_half_does_not),
         cmocka_unit_test(spikes_and_bad_hours_move_what_is_expected_little),
         cmocka_unit_test(a_quiet_night_and_a_small_service_fire_nothing),
