@@ -34,6 +34,7 @@ struct world {
     struct bus_producer *producer;
     struct process *processor;
     char rules[TEST_PATH_BYTES]; /* the rule file */
+    const char *idle_after;      /* a flag */
     uint16_t port;
     struct random random;
     int64_t now_ms;    /* event time of the next event */
@@ -52,6 +53,7 @@ static int begin(void **state)
     temp_directory_create(world->directory, "processor");
     path_join(world->log_path, world->directory, "processor.log");
     (void)snprintf(world->rules, sizeof world->rules, "%s", OBS_SOURCE_DIR "/config/anomaly-rules.yaml");
+    world->idle_after = "--idle-after=15s";
     if (kafka_url != NULL) {
         (void)snprintf(world->url, sizeof world->url, "%s", kafka_url);
     } else {
@@ -103,6 +105,7 @@ static void start_processor(struct world *world)
                                 "--member-id=test",
                                 "--rules",
                                 world->rules,
+                                world->idle_after,
                                 "--commit-interval=100ms",
                                 "--log-format=text",
                                 NULL};
@@ -286,8 +289,8 @@ static void expect_verified(struct world *world)
 {
     struct buffer output;
     buffer_init(&output, 0);
-    const char *const argv[] = {process_program("stream-processor"), "--verify", "--bus-url", world->url,
-                                NULL};
+    const char *const argv[] = {
+        process_program("stream-processor"), "--verify", "--bus-url", world->url, world->idle_after, NULL};
     int code = process_run(argv, PATIENCE_MS, &output);
     if (code != 0) {
         fail_msg("--verify says %d:\n%s", code, buffer_text(&output));
@@ -619,6 +622,62 @@ static void a_backtest_says_what_other_rules_would_have_fired(void **state)
     buffer_free(&output);
 }
 
+static bool has_fired(void *context)
+{
+    struct world *world = context;
+    struct transitions transitions = {.service = "hushed-service"};
+    (void)topic_read(world->url, TOPIC_ALERTS_FIRED, take_transition, &transitions);
+    return strcmp(transitions.list, "firing 1;") == 0;
+}
+
+/* Nothing comes on any partition: only ticks let the two seconds of silence pass. */
+static void a_silent_bus_gets_ticks_and_the_silence_is_told_once(void **state)
+{
+    struct world *world = *state;
+    world->idle_after = "--idle-after=1s";
+    path_join(world->rules, world->directory, "silence.yaml");
+    file_write_text(world->rules,
+                    "rules: [{name: Hushed, signal: error_rate, above: 0.5, severity: info, match: "
+                    "{service.name: hushed-service}, on_no_data: {fire: 2s}}]\n");
+    start_processor(world);
+    produce_seconds(world, "hushed-service", 0, 5);
+    if (!process_wait_until(has_fired, world, PATIENCE_MS)) {
+        fail_msg("no tick has come");
+    }
+    process_kill(world->processor);
+    start_processor(world);
+    produce_seconds(world, "other-service", 0, 1);
+    wait_until_all_is_committed(world);
+    expect_transitions(world, "hushed-service", "firing 1;");
+    assert_int_equal(process_stop(world->processor), 0);
+    if (kafka_url == NULL) { /* there, other tests' records were decided with another idle-after */
+        expect_verified(world);
+    }
+}
+
+/* One service's clock is behind by a minute, while another producer of the same series has the right time. */
+static void late_records_are_counted_by_service_and_logged_once_a_minute(void **state)
+{
+    struct world *world = *state;
+    struct buffer log;
+    start_processor(world);
+    produce_seconds(world, "tardy-service", 0, 20);
+    for (int i = 0; i < 50; i++) {
+        produce_event(world, "tardy-service", world->now_ms - 60000 - i, 200, 0.02, 1);
+    }
+    produce_seconds(world, "tardy-service", 0, 1);
+    wait_until_all_is_committed(world);
+    const char *page = get(world, "/metrics");
+    assert_true(exposition_sum(page, "stream_processor_late_events_total", "tardy-service", NULL) == 50);
+    assert_true(exposition_sum(page, "stream_processor_events_total", "late", NULL) == 50);
+    buffer_init(&log, 0);
+    file_read(world->log_path, &log);
+    const char *line = strstr(buffer_text(&log), "record too late for its series");
+    assert_non_null(line);
+    assert_null(strstr(line + 1, "record too late for its series"));
+    buffer_free(&log);
+}
+
 static void wrong_settings_are_refused_by_name(void **state)
 {
     struct world *world = *state;
@@ -653,7 +712,10 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(garbage_becomes_dead_letters_and_stops_nothing, begin, end),
         cmocka_unit_test_setup_teardown(a_record_on_a_wrong_partition_or_from_the_future_is_a_dead_letter,
                                         begin, end),
+        cmocka_unit_test_setup_teardown(late_records_are_counted_by_service_and_logged_once_a_minute, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(wrong_settings_are_refused_by_name, begin, end),
+        cmocka_unit_test_setup_teardown(a_silent_bus_gets_ticks_and_the_silence_is_told_once, begin, end),
     };
     struct kafka_broker broker;
     if (argc > 1 && strcmp(argv[1], "kafka") == 0) {
