@@ -1,38 +1,41 @@
 /* What is it worth to save windows? A stream of many series; then a restart that reads its windows again from
  * the log, one that takes them out of checkpoints (and reads the seconds since), measured side by side.
  *
- *   bench_recovery [SERIES [RATE [SECONDS]]]
+ *   bench_recovery [SERIES [RATE [SECONDS]]]               detectors alone
+ *   bench_recovery URL PROGRAM [SERIES [RATE [SECONDS]]]   the real processor on a new bus, killed and
+ * started again
  */
 #include "recovery/model.h"
+#include "recovery/processor.h"
 #include "recovery/stream.h"
 
 #include "rule/rule_load.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define START_MS INT64_C(1795561200000)
 #define WINDOW_S 615 /* the longest window and the lateness */
 
-int main(int argc, char **argv)
+struct load {
+    uint32_t series, rate, seconds;
+};
+
+static int measure_detectors(const struct load *load)
 {
-    uint32_t series = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 10000;
-    uint32_t rate = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 100000;
-    uint32_t seconds = argc > 3 ? (uint32_t)strtoul(argv[3], NULL, 10) : 64;
     struct rule_set *rules = NULL;
     struct error error;
-    if (series == 0 || rate == 0 || seconds < 45 ||
-        rule_set_load(&rules, OBS_SOURCE_DIR "/config/anomaly-rules.yaml", &error) != 0) {
-        (void)fprintf(stderr, "usage: bench_recovery [SERIES [RATE [SECONDS, at least 45]]]\n");
-        return 2;
-    }
     struct stream stream;
     struct model_costs costs;
-    stream_init(&stream, series, rate, START_MS);
-    model_run(&stream, rules, seconds, &costs);
-    double replay_s = costs.rebuild_ns * rate * WINDOW_S / 1e9;
-    printf("%u series, %u records a second, %u s of them; one commit a second; detector alone, one core\n\n",
-           series, rate, seconds);
+    if (rule_set_load(&rules, OBS_SOURCE_DIR "/config/anomaly-rules.yaml", &error) != 0) {
+        (void)fprintf(stderr, "bench_recovery: %s\n", error.message);
+        return 1;
+    }
+    stream_init(&stream, load->series, load->rate, START_MS);
+    model_run(&stream, rules, load->seconds, &costs);
+    rule_set_destroy(rules);
+    double replay_s = costs.rebuild_ns * load->rate * WINDOW_S / 1e9;
     printf("observing a record %.0f ns, again after a restart %.0f ns\n", costs.observe_ns, costs.rebuild_ns);
     printf("checkpointing      %.0f ns a record, %.1f ms a commit, %.1f ms the longest\n",
            costs.checkpoint_ns, costs.commit_ms, costs.worst_commit_ms);
@@ -41,10 +44,48 @@ int main(int argc, char **argv)
            costs.counts_bytes / 1e3);
     printf("%-28s %12s %14s %14s %12s\n", "after a restart", "state", "restored in", "records read", "in");
     printf("%-28s %9.1f MB %12.1f s %14.0f %10.1f s\n", "windows replayed", costs.other_mb, 0.0,
-           (double)rate * WINDOW_S, replay_s);
+           (double)load->rate * WINDOW_S, replay_s);
     printf("%-28s %9.1f MB %12.2f s %14.0f %10.2f s\n", "checkpoint and the rest",
            costs.other_mb + costs.live_mb, costs.restore_ms / 1e3, costs.replayed_records,
            costs.rebuild_ns * costs.replayed_records / 1e9);
-    rule_set_destroy(rules);
     return 0;
+}
+
+static int measure_processor(const char *url, const char *program, const struct load *load)
+{
+    struct stream stream;
+    struct processor_figures figures;
+    stream_init(&stream, load->series, load->rate, START_MS);
+    if (processor_run(url, program, &stream, load->seconds, &figures) != 0) {
+        return 1;
+    }
+    printf("produced %.0f records/s while the processor read, then %.0f/s; %llu records before the kill\n\n",
+           figures.produced_a_second, figures.reached_a_second, (unsigned long long)figures.history);
+    printf("%-44s %14s %10s\n", "killed, started again", "first commit", "live");
+    printf("%-44s %12.2f s %8.2f s\n", "windows out of checkpoints", figures.checkpoint.first_commit_s,
+           figures.checkpoint.live_s);
+    printf("%-44s %12.2f s %8.2f s\n", "windows replayed (only what there is of them)",
+           figures.replay.first_commit_s, figures.replay.live_s);
+    return 0;
+}
+
+static uint32_t number_of(int argc, char **argv, int at, uint32_t otherwise)
+{
+    return argc > at ? (uint32_t)strtoul(argv[at], NULL, 10) : otherwise;
+}
+
+int main(int argc, char **argv)
+{
+    bool has_bus = argc > 2 && strchr(argv[1], ':') != NULL;
+    int first = has_bus ? 3 : 1;
+    const struct load load = {.series = number_of(argc, argv, first, 10000),
+                              .rate = number_of(argc, argv, first + 1, 100000),
+                              .seconds = number_of(argc, argv, first + 2, 64)};
+    if (load.series == 0 || load.rate == 0 || load.seconds < 45) {
+        (void)fprintf(stderr, "usage: bench_recovery [URL PROGRAM] [SERIES [RATE [SECONDS, at least 45]]]\n");
+        return 2;
+    }
+    printf("%u series, %u records a second, %u s of them; one commit a second%s\n\n", load.series, load.rate,
+           load.seconds, has_bus ? "" : "; detectors alone, one core");
+    return has_bus ? measure_processor(argv[1], argv[2], &load) : measure_detectors(&load);
 }

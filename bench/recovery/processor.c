@@ -1,0 +1,240 @@
+#include "recovery/processor.h"
+
+#include "buffer/buffer.h"
+#include "bus/bus.h"
+#include "clock/clock.h"
+#include "event/encode.h"
+#include "topics/topics.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PATIENCE_S   300.0
+#define LIVE_AFTER_S 8 /* of records at the stream's rate before a kill */
+
+extern char **environ;
+
+struct bench {
+    const char *url, *program;
+    struct stream *stream;
+    struct bus *bus;
+    struct bus_producer *producer;
+    pthread_t thread;
+    atomic_uint_fast64_t produced;
+    atomic_bool stop;
+    uint64_t history;
+    pid_t child;
+    bool failed;
+};
+
+static double now_s(void)
+{
+    return (double)clock_steady_ns(clock_system()) / 1e9;
+}
+
+static void sleep_ms(int ms)
+{
+    struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+    (void)nanosleep(&pause, NULL);
+}
+
+/* --- producing ---- */
+
+static bool produce_one(struct bench *bench, uint64_t number)
+{
+    struct stream_event made;
+    char key[EVENT_KEY_BYTES];
+    char storage[1024];
+    struct buffer value;
+    struct error error;
+    struct bus_ack acks[1024];
+    stream_make(bench->stream, number, &made);
+    buffer_init_fixed(&value, storage, sizeof storage);
+    event_encode(&value, &made.event);
+    const struct bus_record record = {.topic = TOPIC_METRICS_RAW,
+                                      .partition = BUS_PARTITION_BY_KEY,
+                                      .key = {key, event_key(key, &made.event)},
+                                      .value = {value.data, value.size}};
+    int result;
+    while ((result = bus_produce(bench->producer, &record, 0, &error)) == BUS_FULL) {
+        (void)bus_producer_poll(bench->producer, 20, acks, 1024);
+    }
+    if (number % 512 == 0) {
+        (void)bus_producer_poll(bench->producer, 0, acks, 1024);
+    }
+    if (result != BUS_OK) {
+        (void)fprintf(stderr, "bench_recovery: not produced: %s\n", error.message);
+    }
+    return result == BUS_OK;
+}
+
+static void wait_for_acks(struct bench *bench)
+{
+    struct bus_ack acks[1024];
+    while (bus_producer_pending(bench->producer) > 0) {
+        (void)bus_producer_poll(bench->producer, 100, acks, 1024);
+    }
+}
+
+/* At the stream's rate, as long as the machine can. */
+static void *keep_producing(void *context)
+{
+    struct bench *bench = context;
+    double begin_s = now_s();
+    uint64_t number = bench->history;
+    while (!atomic_load(&bench->stop) && !bench->failed) {
+        uint64_t due = bench->history + (uint64_t)((now_s() - begin_s) * bench->stream->rate);
+        for (; number < due && !bench->failed; number++) {
+            bench->failed = !produce_one(bench, number);
+        }
+        atomic_store(&bench->produced, number);
+        sleep_ms(5);
+    }
+    wait_for_acks(bench);
+    return NULL;
+}
+
+/* --- the processor ---- */
+
+static void start_processor(struct bench *bench, const char *idle_after)
+{
+    char option[64];
+    (void)snprintf(option, sizeof option, "--idle-after=%s", idle_after);
+    char *const argv[] = {(char *)(uintptr_t)bench->program,
+                          "--bus-url",
+                          (char *)(uintptr_t)bench->url,
+                          "--listen=127.0.0.1:0",
+                          "--member-id=bench",
+                          "--rules=" OBS_SOURCE_DIR "/config/anomaly-rules.yaml",
+                          option,
+                          NULL};
+    posix_spawn_file_actions_t actions;
+    (void)posix_spawn_file_actions_init(&actions);
+    (void)posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+    if (posix_spawn(&bench->child, bench->program, &actions, NULL, argv, environ) != 0) {
+        (void)fprintf(stderr, "bench_recovery: %s cannot be started\n", bench->program);
+        bench->failed = true;
+        bench->child = 0;
+    }
+    (void)posix_spawn_file_actions_destroy(&actions);
+}
+
+static void kill_processor(struct bench *bench)
+{
+    if (bench->child > 0) {
+        (void)kill(bench->child, SIGKILL);
+        (void)waitpid(bench->child, NULL, 0);
+    }
+    bench->child = 0;
+}
+
+static void read_lag(const struct bench *bench, int64_t *committed, int64_t *lag)
+{
+    static const char *const groups[] = {"stream-processor"};
+    static const char *const topics[] = {TOPIC_METRICS_RAW};
+    struct bus_lag rows[64];
+    size_t count = 0;
+    *committed = 0;
+    *lag = 0;
+    if (bus_read_lag(bench->bus, groups, 1, topics, 1, rows, 64, &count, NULL) != BUS_OK) {
+        *lag = INT64_MAX;
+    }
+    for (size_t i = 0; i < count && i < 64; i++) {
+        *committed += rows[i].committed > 0 ? rows[i].committed : 0;
+        *lag += *lag == INT64_MAX ? 0 : rows[i].lag;
+    }
+}
+
+/* A commit a second: what came since the last one always lags. */
+static bool is_live(const struct bench *bench, int64_t lag)
+{
+    return lag <= (int64_t)bench->stream->rate * 3 / 2;
+}
+
+static void wait_until_live(struct bench *bench, int64_t committed_before, struct restart_times *times)
+{
+    double begin_s = now_s();
+    int64_t committed = committed_before;
+    int64_t lag = INT64_MAX;
+    *times = (struct restart_times){0};
+    while (!bench->failed && !(committed > committed_before && is_live(bench, lag))) {
+        sleep_ms(20);
+        read_lag(bench, &committed, &lag);
+        if (times->first_commit_s == 0 && committed > committed_before) {
+            times->first_commit_s = now_s() - begin_s;
+        }
+        if (now_s() - begin_s > PATIENCE_S) {
+            (void)fprintf(stderr, "bench_recovery: not live after %.0f s\n", PATIENCE_S);
+            bench->failed = true;
+        }
+    }
+    times->live_s = now_s() - begin_s;
+}
+
+static void restart(struct bench *bench, const char *idle_after, struct restart_times *times)
+{
+    int64_t committed = 0;
+    int64_t lag = 0;
+    kill_processor(bench);
+    read_lag(bench, &committed, &lag);
+    start_processor(bench, idle_after);
+    wait_until_live(bench, committed, times);
+}
+
+/* --- all of it ---- */
+
+static void run(struct bench *bench, uint32_t seconds, struct processor_figures *out)
+{
+    struct restart_times times;
+    bench->history = (uint64_t)seconds * bench->stream->rate;
+    bench->stream->start_ms = clock_wall_ms(clock_system()) - (int64_t)seconds * 1000;
+    double begin_s = now_s();
+    start_processor(bench, "15s");
+    for (uint64_t number = 0; number < bench->history && !bench->failed; number++) {
+        bench->failed = !produce_one(bench, number);
+    }
+    wait_for_acks(bench);
+    out->produced_a_second = (double)bench->history / (now_s() - begin_s);
+    begin_s = now_s();
+    if (bench->failed || pthread_create(&bench->thread, NULL, keep_producing, bench) != 0) {
+        return;
+    }
+    wait_until_live(bench, 0, &times);
+    sleep_ms(LIVE_AFTER_S * 1000);
+    out->history = atomic_load(&bench->produced);
+    restart(bench, "15s", &out->checkpoint);
+    sleep_ms(LIVE_AFTER_S * 1000);
+    restart(bench, "15001ms", &out->replay);
+    out->reached_a_second = (double)(atomic_load(&bench->produced) - bench->history) / (now_s() - begin_s);
+    atomic_store(&bench->stop, true);
+    (void)pthread_join(bench->thread, NULL);
+}
+
+int processor_run(const char *url, const char *program, struct stream *stream, uint32_t seconds,
+                  struct processor_figures *out)
+{
+    struct bench bench = {.url = url, .program = program, .stream = stream};
+    struct error error;
+    const struct bus_settings settings = {.url = url, .client_id = "bench", .clock = clock_system()};
+    *out = (struct processor_figures){0};
+    if (bus_open(&bench.bus, &settings, &error) != BUS_OK ||
+        bus_create_topics(bench.bus, topics_all(), TOPIC_COUNT, &error) != BUS_OK ||
+        bus_producer_create(bench.bus, &bench.producer, &error) != BUS_OK) {
+        (void)fprintf(stderr, "bench_recovery: %s\n", error.message);
+        bus_close(bench.bus);
+        return -1;
+    }
+    run(&bench, seconds, out);
+    kill_processor(&bench);
+    bus_producer_destroy(bench.producer);
+    bus_close(bench.bus);
+    return bench.failed ? -1 : 0;
+}
