@@ -15,15 +15,21 @@ struct entry {
     bool has_value;
 };
 
-struct kafka_restore {
-    struct kafka_client opaque;
-    rd_kafka_t *reader;
-    const char *topic;
-    int32_t partition;
+/* What was read of one partition: its keys by hash. */
+struct part {
+    int32_t number;
     int64_t until; /* the high watermark at the start */
     bool done;
     struct entry *slots;
     size_t slot_count, count, taken;
+};
+
+struct kafka_restore {
+    struct kafka_client opaque;
+    rd_kafka_t *reader;
+    const char *topic;
+    struct part *parts;
+    size_t part_count;
 };
 
 static struct entry *find_slot(struct entry *slots, size_t slot_count, uint64_t hash, const void *key,
@@ -37,39 +43,39 @@ static struct entry *find_slot(struct entry *slots, size_t slot_count, uint64_t 
     return &slots[at];
 }
 
-static bool grow(struct kafka_restore *restore)
+static bool grow(struct part *part)
 {
-    size_t slot_count = restore->slot_count == 0 ? FIRST_SLOTS : restore->slot_count * 2;
+    size_t slot_count = part->slot_count == 0 ? FIRST_SLOTS : part->slot_count * 2;
     struct entry *slots = calloc(slot_count, sizeof *slots);
     if (slots == NULL) {
         return false;
     }
-    for (size_t i = 0; i < restore->slot_count; i++) {
-        const struct entry *old = &restore->slots[i];
+    for (size_t i = 0; i < part->slot_count; i++) {
+        const struct entry *old = &part->slots[i];
         if (old->bytes != NULL) {
             *find_slot(slots, slot_count, old->hash, old->bytes, old->key_bytes) = *old;
         }
     }
-    free(restore->slots);
-    restore->slots = slots;
-    restore->slot_count = slot_count;
+    free(part->slots);
+    part->slots = slots;
+    part->slot_count = slot_count;
     return true;
 }
 
-static int keep(struct kafka_restore *restore, const rd_kafka_message_t *message, struct error *error)
+static int keep(struct part *part, const rd_kafka_message_t *message, struct error *error)
 {
     if (message->key == NULL) {
         return BUS_OK;
     }
-    bool full = (restore->count + 1) * 2 > restore->slot_count;
+    bool full = (part->count + 1) * 2 > part->slot_count;
     char *bytes = malloc(message->key_len + message->len + 1);
-    if (bytes == NULL || (full && !grow(restore))) {
+    if (bytes == NULL || (full && !grow(part))) {
         free(bytes);
-        return error_set(error, BUS_FATAL, "no memory for the state of %s", restore->topic);
+        return error_set(error, BUS_FATAL, "no memory for the state of partition %d", part->number);
     }
     uint64_t hash = XXH3_64bits(message->key, message->key_len);
-    struct entry *slot = find_slot(restore->slots, restore->slot_count, hash, message->key, message->key_len);
-    restore->count += slot->bytes == NULL;
+    struct entry *slot = find_slot(part->slots, part->slot_count, hash, message->key, message->key_len);
+    part->count += slot->bytes == NULL;
     free(slot->bytes);
     memcpy(bytes, message->key, message->key_len);
     if (message->len > 0) {
@@ -79,30 +85,45 @@ static int keep(struct kafka_restore *restore, const rd_kafka_message_t *message
     return BUS_OK;
 }
 
+static struct part *find_part(const struct kafka_restore *restore, int32_t number)
+{
+    for (size_t i = 0; i < restore->part_count; i++) {
+        if (restore->parts[i].number == number) {
+            return &restore->parts[i];
+        }
+    }
+    return NULL;
+}
+
+/* --- beginning ---- */
+
 /* The end of everything written, committed or not: asked by a client that reads uncommitted. */
-static int ask_high_watermark(struct kafka_restore *restore, struct error *error)
+static int ask_high_watermarks(struct kafka_restore *restore, struct error *error)
 {
     static const char *const settings[] = {"group.id", "obs-restore", "isolation.level", "read_uncommitted",
                                            NULL};
     rd_kafka_t *asker = NULL;
-    int64_t begin = 0;
-    int result = kafka_client_create(restore->opaque.bus, RD_KAFKA_CONSUMER, settings, NULL, &restore->opaque,
-                                     &asker, error);
+    struct kafka_bus *bus = restore->opaque.bus;
+    int result = kafka_client_create(bus, RD_KAFKA_CONSUMER, settings, NULL, &restore->opaque, &asker, error);
     if (result != BUS_OK) {
         return result;
     }
-    result =
-        kafka_result(restore->opaque.bus,
-                     rd_kafka_query_watermark_offsets(asker, restore->topic, restore->partition, &begin,
-                                                      &restore->until, kafka_ask_ms(restore->opaque.bus)),
-                     "asking for the end of the state", error);
+    for (size_t i = 0; i < restore->part_count && result == BUS_OK; i++) {
+        struct part *part = &restore->parts[i];
+        int64_t begin = 0;
+        result = kafka_result(bus,
+                              rd_kafka_query_watermark_offsets(asker, restore->topic, part->number, &begin,
+                                                               &part->until, kafka_ask_ms(bus)),
+                              "asking for the end of the state", error);
+        part->done = result == BUS_OK && begin == part->until;
+    }
     rd_kafka_destroy(asker);
-    restore->done = result == BUS_OK && begin == restore->until;
     return result;
 }
 
-int kafka_restore_begin(struct kafka_restore **out, struct kafka_bus *bus, const char *topic,
-                        int32_t partition, struct error *error)
+/* The client of librdkafka 2.0 rests for a second whenever its queue is full, so this one's never is; the
+ * broker gives large answers, which cost it no more than small ones. */
+static int open_reader(struct kafka_restore *restore, struct error *error)
 {
     static const char *const settings[] = {"group.id",
                                            "obs-restore",
@@ -114,26 +135,57 @@ int kafka_restore_begin(struct kafka_restore **out, struct kafka_bus *bus, const
                                            "read_committed",
                                            "auto.offset.reset",
                                            "earliest",
+                                           "queued.min.messages",
+                                           "10000000",
+                                           "queued.max.messages.kbytes",
+                                           "2097151",
+                                           "fetch.message.max.bytes",
+                                           "4194304",
+                                           "fetch.max.bytes",
+                                           "52428800",
                                            NULL};
+    struct kafka_bus *bus = restore->opaque.bus;
+    rd_kafka_topic_partition_list_t *places = rd_kafka_topic_partition_list_new((int)restore->part_count);
+    for (size_t i = 0; i < restore->part_count; i++) {
+        if (!restore->parts[i].done) {
+            rd_kafka_topic_partition_list_add(places, restore->topic, restore->parts[i].number)->offset =
+                RD_KAFKA_OFFSET_BEGINNING;
+        }
+    }
+    int result = BUS_OK;
+    if (places->cnt > 0) {
+        result = kafka_client_create(bus, RD_KAFKA_CONSUMER, settings, NULL, &restore->opaque,
+                                     &restore->reader, error);
+        if (result == BUS_OK) {
+            (void)rd_kafka_poll_set_consumer(restore->reader);
+            result = kafka_result(bus, rd_kafka_assign(restore->reader, places), "reading state", error);
+        }
+    }
+    rd_kafka_topic_partition_list_destroy(places);
+    return result;
+}
+
+int kafka_restore_begin(struct kafka_restore **out, struct kafka_bus *bus, const char *topic,
+                        const int32_t *partitions, size_t count, struct error *error)
+{
     struct kafka_restore *restore = calloc(1, sizeof *restore);
     *out = restore;
-    if (restore == NULL) {
+    if (restore != NULL) {
+        restore->parts = calloc(count, sizeof *restore->parts);
+    }
+    if (restore == NULL || restore->parts == NULL) {
+        free(restore);
+        *out = NULL;
         return error_set(error, BUS_FATAL, "no memory to restore state");
     }
     restore->opaque.bus = bus;
     restore->topic = topic;
-    restore->partition = partition;
-    int result = ask_high_watermark(restore, error);
-    if (result == BUS_OK && !restore->done) {
-        result = kafka_client_create(bus, RD_KAFKA_CONSUMER, settings, NULL, &restore->opaque,
-                                     &restore->reader, error);
+    for (size_t i = 0; i < count; i++) {
+        restore->parts[restore->part_count++].number = partitions[i];
     }
-    if (result == BUS_OK && !restore->done) {
-        rd_kafka_topic_partition_list_t *places = rd_kafka_topic_partition_list_new(1);
-        (void)rd_kafka_poll_set_consumer(restore->reader);
-        rd_kafka_topic_partition_list_add(places, topic, partition)->offset = RD_KAFKA_OFFSET_BEGINNING;
-        result = kafka_result(bus, rd_kafka_assign(restore->reader, places), "reading state", error);
-        rd_kafka_topic_partition_list_destroy(places);
+    int result = ask_high_watermarks(restore, error);
+    if (result == BUS_OK) {
+        result = open_reader(restore, error);
     }
     if (result != BUS_OK) {
         kafka_restore_end(restore);
@@ -142,41 +194,75 @@ int kafka_restore_begin(struct kafka_restore **out, struct kafka_bus *bus, const
     return result;
 }
 
-int kafka_restore_read(struct kafka_restore *restore, int timeout_ms, bool *done, struct error *error)
+bool kafka_restore_has(const struct kafka_restore *restore, int32_t partition)
+{
+    return find_part(restore, partition) != NULL;
+}
+
+/* --- reading ---- */
+
+static int take_message(struct kafka_restore *restore, const rd_kafka_message_t *message, struct error *error)
+{
+    struct part *part = find_part(restore, message->partition);
+    if (part == NULL || part->done) {
+        return BUS_OK; /* what was written since */
+    }
+    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        part->done = message->offset >= part->until;
+        return BUS_OK;
+    }
+    return message->err == RD_KAFKA_RESP_ERR_NO_ERROR ? keep(part, message, error) : BUS_OK;
+}
+
+int kafka_restore_read(struct kafka_restore *restore, int32_t partition, int timeout_ms, bool *done,
+                       struct error *error)
 {
     int64_t deadline_ms = clock_steady_ms(clock_system()) + timeout_ms;
+    const struct part *part = find_part(restore, partition);
     int result = BUS_OK;
-    while (!restore->done && result == BUS_OK && clock_steady_ms(clock_system()) <= deadline_ms) {
+    while (!part->done && result == BUS_OK && clock_steady_ms(clock_system()) <= deadline_ms) {
         rd_kafka_message_t *message =
             rd_kafka_consumer_poll(restore->reader, timeout_ms < 100 ? timeout_ms : 100);
-        if (message == NULL) {
-            continue;
+        if (message != NULL) {
+            result = take_message(restore, message, error);
+            rd_kafka_message_destroy(message);
         }
-        if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-            result = keep(restore, message, error);
-        } else if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-            restore->done = message->offset >= restore->until;
-        }
-        rd_kafka_message_destroy(message);
     }
-    *done = restore->done;
+    *done = part->done;
     return result;
 }
 
-size_t kafka_restore_take(struct kafka_restore *restore, struct bus_record *records, size_t limit)
+size_t kafka_restore_take(struct kafka_restore *restore, int32_t partition, struct bus_record *records,
+                          size_t limit)
 {
     size_t count = 0;
-    for (; restore->taken < restore->slot_count && count < limit; restore->taken++) {
-        const struct entry *entry = &restore->slots[restore->taken];
+    struct part *part = find_part(restore, partition);
+    for (; part->taken < part->slot_count && count < limit; part->taken++) {
+        const struct entry *entry = &part->slots[part->taken];
         if (entry->bytes != NULL && entry->has_value) {
             records[count++] =
                 (struct bus_record){.topic = restore->topic,
-                                    .partition = restore->partition,
+                                    .partition = partition,
                                     .key = {entry->bytes, entry->key_bytes},
                                     .value = {entry->bytes + entry->key_bytes, entry->value_bytes}};
         }
     }
     return count;
+}
+
+static void free_part(struct part *part)
+{
+    for (size_t i = 0; i < part->slot_count; i++) {
+        free(part->slots[i].bytes);
+    }
+    free(part->slots);
+    part->slots = NULL;
+    part->slot_count = 0;
+}
+
+void kafka_restore_done_with(struct kafka_restore *restore, int32_t partition)
+{
+    free_part(find_part(restore, partition));
 }
 
 void kafka_restore_end(struct kafka_restore *restore)
@@ -188,9 +274,9 @@ void kafka_restore_end(struct kafka_restore *restore)
         (void)rd_kafka_assign(restore->reader, NULL);
         rd_kafka_destroy(restore->reader);
     }
-    for (size_t i = 0; i < restore->slot_count; i++) {
-        free(restore->slots[i].bytes);
+    for (size_t i = 0; i < restore->part_count; i++) {
+        free_part(&restore->parts[i]);
     }
-    free(restore->slots);
+    free(restore->parts);
     free(restore);
 }

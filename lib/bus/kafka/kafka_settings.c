@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FETCHED_KBYTES 8192 /* read ahead by one member, at most */
+#define FETCHED_KBYTES 65536 /* read ahead by one member, at most */
 
 /* Properties that would break what this driver promises. */
 static const char *const reserved[] = {
@@ -104,7 +104,7 @@ static int set_all(const struct kafka_bus *bus, rd_kafka_conf_t *conf, rd_kafka_
     size_t limit_kbytes = bus->queue_limit_bytes / 1024 == 0 ? 1 : bus->queue_limit_bytes / 1024;
     (void)snprintf(kbytes, sizeof kbytes, "%zu", limit_kbytes);
     (void)snprintf(fetched_kbytes, sizeof fetched_kbytes, "%zu",
-                   limit_kbytes < FETCHED_KBYTES ? limit_kbytes : FETCHED_KBYTES);
+                   FETCHED_KBYTES > limit_kbytes * 2 ? limit_kbytes * 2 : FETCHED_KBYTES);
     const char *const common[] = {"bootstrap.servers",
                                   bus->brokers,
                                   "client.id",
@@ -128,7 +128,7 @@ static int set_all(const struct kafka_bus *bus, rd_kafka_conf_t *conf, rd_kafka_
     const char *const consuming[] = {"queued.max.messages.kbytes",
                                      fetched_kbytes,
                                      "queued.min.messages",
-                                     "10000",
+                                     "1000000",
                                      "fetch.message.max.bytes",
                                      "1048576",
                                      "fetch.max.bytes",

@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define COMPACTED_SEGMENT_BYTES 4194304
+#define COMPACTED_SEGMENT_MS    600000
+
 /* Partitions by the brokers without naming the topic; 0: there is none. One that isn't there yet must not be
  * named, or clients and brokers remember that it isn't there (or make it). */
 static int list_partitions_of(struct kafka_bus *bus, const char *name, int32_t *partitions,
@@ -41,6 +44,16 @@ static void set_number(rd_kafka_NewTopic_t *topic, const char *name, int64_t val
     (void)rd_kafka_NewTopic_set_config(topic, name, text);
 }
 
+/* A compacted topic is read whole at each start, so it should be little more than what is alive in it: the
+ * segment that is written is never compacted, hence small ones; and old versions go soon. */
+static void set_compaction(rd_kafka_NewTopic_t *topic)
+{
+    set_number(topic, "segment.bytes", COMPACTED_SEGMENT_BYTES);
+    set_number(topic, "segment.ms", COMPACTED_SEGMENT_MS);
+    set_number(topic, "max.compaction.lag.ms", COMPACTED_SEGMENT_MS);
+    (void)rd_kafka_NewTopic_set_config(topic, "min.cleanable.dirty.ratio", "0.2");
+}
+
 static rd_kafka_NewTopic_t *describe_new(const struct bus_topic *wanted)
 {
     char reason[256];
@@ -50,7 +63,9 @@ static rd_kafka_NewTopic_t *describe_new(const struct bus_topic *wanted)
         (void)rd_kafka_NewTopic_set_config(topic, "message.timestamp.type", "LogAppendTime");
         (void)rd_kafka_NewTopic_set_config(topic, "cleanup.policy", wanted->compacted ? "compact" : "delete");
         set_number(topic, "max.message.bytes", max_bytes_of(wanted));
-        if (!wanted->compacted) {
+        if (wanted->compacted) {
+            set_compaction(topic);
+        } else {
             set_number(topic, "retention.ms", wanted->retention_ms == 0 ? -1 : wanted->retention_ms);
             set_number(topic, "retention.bytes", wanted->retention_bytes == 0 ? -1 : wanted->retention_bytes);
         }

@@ -127,21 +127,53 @@ static bool assigned_turn(struct kafka_member *member, struct bus_turn *turn)
     return turn->partition_count > 0;
 }
 
+static bool has_restoring(const struct kafka_member *member)
+{
+    for (size_t i = 0; i < member->partition_count; i++) {
+        if (member->partitions[i].phase == KAFKA_RESTORING) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* All that wait for their state, at once. */
+static int begin_restore(struct kafka_member *member, struct error *error)
+{
+    int32_t *numbers = calloc(member->partition_count, sizeof *numbers);
+    size_t count = 0;
+    if (numbers == NULL) {
+        return error_set(error, BUS_FATAL, "no memory to restore state");
+    }
+    for (size_t i = 0; i < member->partition_count; i++) {
+        if (member->partitions[i].phase == KAFKA_RESTORING) {
+            numbers[count++] = member->partitions[i].number;
+        }
+    }
+    int result =
+        kafka_restore_begin(&member->restore, member->bus, member->state_topic, numbers, count, error);
+    free(numbers);
+    return result;
+}
+
 static int restore_some(struct kafka_member *member, struct kafka_partition *partition, struct bus_turn *turn,
                         bool *any, struct error *error)
 {
     bool done = false;
     int result = BUS_OK;
+    if (member->restore != NULL && !kafka_restore_has(member->restore, partition->number)) {
+        kafka_restore_end(member->restore); /* it came later */
+        member->restore = NULL;
+    }
     if (member->restore == NULL) {
         result = bus_answer_for_test(FAILPOINT(KAFKA_RESTORE_BEFORE), error);
     }
     if (member->restore == NULL && result == BUS_OK) {
-        result =
-            kafka_restore_begin(&member->restore, member->bus, member->state_topic, partition->number, error);
+        result = begin_restore(member, error);
         (void)FAILPOINT(KAFKA_RESTORE_AFTER);
     }
     if (result == BUS_OK) {
-        result = kafka_restore_read(member->restore, SLICE_MS, &done, error);
+        result = kafka_restore_read(member->restore, partition->number, SLICE_MS, &done, error);
     }
     if (result != BUS_OK || !done) {
         return result;
@@ -153,15 +185,19 @@ static int restore_some(struct kafka_member *member, struct kafka_partition *par
             return error_set(error, BUS_FATAL, "no memory for records");
         }
     }
-    size_t count = kafka_restore_take(member->restore, member->records, member->batch_records);
+    size_t count =
+        kafka_restore_take(member->restore, partition->number, member->records, member->batch_records);
     *any = true;
     *turn = (struct bus_turn){
         .kind = count > 0 ? BUS_STATE : BUS_RESTORED, .records = member->records, .record_count = count};
     add_to_turn(member, turn, partition);
     if (count == 0) {
+        kafka_restore_done_with(member->restore, partition->number);
+        partition->phase = KAFKA_WAITING;
+    }
+    if (count == 0 && !has_restoring(member)) {
         kafka_restore_end(member->restore);
         member->restore = NULL;
-        partition->phase = KAFKA_WAITING;
     }
     return BUS_OK;
 }
