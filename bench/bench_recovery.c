@@ -2,7 +2,8 @@
  * the log, one that takes them out of checkpoints (and reads the seconds since), measured side by side.
  *
  *   bench_recovery [SERIES [RATE [SECONDS]]]               detectors alone
- *   bench_recovery URL PROGRAM [SERIES [RATE [SECONDS]]]   the real processor on a new bus, killed and
+ *   bench_recovery URL PROGRAM [SERIES [RATE [SECONDS [LIVE_RATE]]]]
+ *                                                          the real processor on a new bus, killed and
  * started again
  */
 #include "recovery/model.h"
@@ -19,7 +20,7 @@
 #define WINDOW_S 615 /* the longest window and the lateness */
 
 struct load {
-    uint32_t series, rate, seconds;
+    uint32_t series, rate, seconds, live_rate;
 };
 
 static int measure_detectors(const struct load *load)
@@ -56,7 +57,7 @@ static int measure_processor(const char *url, const char *program, const struct 
     struct stream stream;
     struct processor_figures figures;
     stream_init(&stream, load->series, load->rate, START_MS);
-    if (processor_run(url, program, &stream, load->seconds, &figures) != 0) {
+    if (processor_run(url, program, &stream, load->seconds, load->live_rate, &figures) != 0) {
         return 1;
     }
     printf("produced %.0f records/s while the processor read, then %.0f/s; %llu records before the kill\n\n",
@@ -78,11 +79,15 @@ int main(int argc, char **argv)
 {
     bool has_bus = argc > 2 && strchr(argv[1], ':') != NULL;
     int first = has_bus ? 3 : 1;
+    uint32_t rate = number_of(argc, argv, first + 1, 100000);
     const struct load load = {.series = number_of(argc, argv, first, 10000),
-                              .rate = number_of(argc, argv, first + 1, 100000),
+                              .rate = rate,
+                              .live_rate = number_of(argc, argv, first + 3, rate),
                               .seconds = number_of(argc, argv, first + 2, 64)};
     if (load.series == 0 || load.rate == 0 || load.seconds < 45) {
-        (void)fprintf(stderr, "usage: bench_recovery [URL PROGRAM] [SERIES [RATE [SECONDS, at least 45]]]\n");
+        (void)fprintf(
+            stderr,
+            "usage: bench_recovery [URL PROGRAM] [SERIES [RATE [SECONDS, at least 45 [LIVE_RATE]]]]\n");
         return 2;
     }
     printf("%u series, %u records a second, %u s of them; one commit a second%s\n\n", load.series, load.rate,

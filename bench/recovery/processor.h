@@ -10,14 +10,15 @@ struct restart_times {
     double live_s;         /* until no record waits longer than about a second */
 };
 struct processor_figures {
-    double produced_a_second;        /* as fast as it goes, while the processor reads too */
-    double reached_a_second;         /* of the later records, which come at the stream's rate */
-    uint64_t history;                /* records before the first kill */
+    double produced_a_second; /* as fast as it goes, while the processor reads too */
+    double reached_a_second;  /* of the later records, which are produced at live_rate; their event time is as
+                                 dense as before */
+    uint64_t history;         /* records before the first kill */
     struct restart_times checkpoint; /* the same member again */
     struct restart_times replay;     /* with other limits, so that it reads its windows again */
 };
 /* url: a bus of its own, with no topics yet. 0, or -1 with a line on stderr. */
 int processor_run(const char *url, const char *program, struct stream *stream, uint32_t seconds,
-                  struct processor_figures *out);
+                  uint32_t live_rate, struct processor_figures *out);
 
 #endif

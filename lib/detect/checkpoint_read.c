@@ -267,13 +267,15 @@ static void take_ids(struct reading *reading, int64_t second)
         in->failed = true;
         return;
     }
-    bool wanted = reading->pass == PASS_SECONDS && reading->series != NULL && reading->series->ids != NULL;
-    for (uint64_t i = 0; i < count; i++) {
-        uint64_t hash = take_number(in, 8);
-        if (wanted) {
-            (void)recent_ids_check(reading->series->ids, second, hash);
-        }
+    struct recent_ids *ids =
+        reading->pass == PASS_SECONDS && reading->series != NULL ? reading->series->ids : NULL;
+    for (uint64_t i = 0; ids != NULL && i < count; i++) {
+        uint64_t hash;
+        memcpy(&hash, in->at + 8 * i, sizeof hash);
+        (void)recent_ids_check(ids, second, le64toh(hash));
     }
+    in->at += 8 * count;
+    in->left -= 8 * count;
 }
 
 static void take_second(struct reading *reading, int64_t second)

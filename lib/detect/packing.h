@@ -6,6 +6,7 @@
 
 #include "buffer/buffer.h"
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,9 +16,8 @@
 
 static inline void put_number(struct buffer *out, uint64_t value, int bytes)
 {
-    for (int i = 0; i < bytes; i++) {
-        buffer_append_char(out, (char)(value >> (8 * i) & 0xff));
-    }
+    uint64_t little = htole64(value);
+    buffer_append(out, &little, (size_t)bytes);
 }
 
 static inline void put_real(struct buffer *out, double value)
@@ -36,10 +36,13 @@ static inline void put_text(struct buffer *out, const char *text)
 
 static inline void put_varint(struct buffer *out, uint64_t value)
 {
+    unsigned char bytes[10];
+    size_t count = 0;
     for (; value >= 0x80; value >>= 7) {
-        buffer_append_char(out, (char)((value & 0x7f) | 0x80));
+        bytes[count++] = (unsigned char)((value & 0x7f) | 0x80);
     }
-    buffer_append_char(out, (char)value);
+    bytes[count++] = (unsigned char)value;
+    buffer_append(out, bytes, count);
 }
 
 /* Small numbers of either sign are short: 0, -1, 1, -2 … become 0, 1, 2, 3 … */
@@ -62,13 +65,11 @@ static inline uint64_t take_number(struct reader *reader, size_t bytes)
         reader->failed = true;
         return 0;
     }
-    uint64_t value = 0;
-    for (size_t i = 0; i < bytes; i++) {
-        value |= (uint64_t)reader->at[i] << (8 * i);
-    }
+    uint64_t little = 0;
+    memcpy(&little, reader->at, bytes);
     reader->at += bytes;
     reader->left -= bytes;
-    return value;
+    return le64toh(little);
 }
 
 static inline double take_real(struct reader *reader)
