@@ -6,6 +6,7 @@
 #include "dead_letter/dead_letter.h"
 #include "event/decode.h"
 #include "event/log_record.h"
+#include "intake/intake.h"
 #include "log/log.h"
 #include "program/program.h"
 #include "topics/topics.h"
@@ -141,30 +142,13 @@ static int tick(void *context, struct group_worker *loop, void *state, struct er
 
 /* --- records ---- */
 
-static enum event_reason check_event(struct counting_worker *worker, const struct bus_record *record,
-                                     struct event *event, struct event_fault *fault)
-{
-    enum event_reason reason =
-        event_decode(worker->decoder, record->value.data, record->value.size_bytes, event, fault);
-    if (reason == EVENT_OK) {
-        reason = event_check_time(event, record->appended_ms, fault);
-    }
-    if (reason == EVENT_OK) {
-        char key[EVENT_KEY_BYTES];
-        size_t key_bytes = event_key(key, event);
-        reason = event_check_partition(event, record->partition,
-                                       bus_partition_for_key(key, key_bytes, worker->partition_count), fault);
-    }
-    return reason;
-}
-
 /* Malformed events are counted here and dead-lettered by the stream-processor. */
 static int process_event(struct counting_worker *worker, struct partition *partition,
                          const struct bus_record *record, int64_t now_ms)
 {
     struct event event;
     struct event_fault fault;
-    if (check_event(worker, record, &event, &fault) != EVENT_OK) {
+    if (intake_check(worker->decoder, record, worker->partition_count, &event, &fault) != EVENT_OK) {
         counter_partition_count_total(partition->counters, TOTAL_EVENTS_MALFORMED);
         return 0;
     }

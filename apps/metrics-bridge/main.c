@@ -9,13 +9,9 @@
 #include "program/program.h"
 #include "topics/topics.h"
 
-#include <stdio.h>
-#include <unistd.h>
-
 #define GROUP "metrics-bridge"
 
 struct values {
-    char host[128]; /* the member's name unless another is given */
     const char *member_id;
     int64_t max_series, zero_first_ms, idle_ms, commit_interval_ms, lag_interval_ms;
 };
@@ -85,12 +81,6 @@ static int run(struct program *program, struct values *values)
 {
     struct error error;
     error_clear(&error);
-    if (values->member_id == NULL) {
-        if (gethostname(values->host, sizeof values->host - 1) != 0) {
-            (void)snprintf(values->host, sizeof values->host, "%s", GROUP);
-        }
-        values->member_id = values->host;
-    }
     struct bridge bridge = {.program = program, .bus = program_bus(program, &error)};
     if (bridge.bus == NULL) {
         (void)program_fail(program, "the bus cannot be used (--bus-url)", &error);

@@ -15,12 +15,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define GROUP "stream-processor"
 
 struct values {
-    char host[128]; /* the member's name unless another is given */
     const char *rules, *check_rules, *backtest, *member_id, *runbook_base;
     int64_t lateness_ms, idle_after_ms, commit_interval_ms, max_series, since_ms;
     int ticks;
@@ -166,12 +164,6 @@ static int run(struct program *program, struct values *values)
                                                    .since_ms = values->since_ms,
                                                    .as_json = values->json};
         return backtest_run(program, bus, &backtest);
-    }
-    if (values->member_id == NULL) {
-        if (gethostname(values->host, sizeof values->host - 1) != 0) {
-            (void)snprintf(values->host, sizeof values->host, "%s", GROUP);
-        }
-        values->member_id = values->host;
     }
     struct detection_settings settings = {
         .rules_path = values->rules,

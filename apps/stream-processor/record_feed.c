@@ -3,6 +3,7 @@
 #include "alert/transition.h"
 #include "event/decode.h"
 #include "event/event.h"
+#include "intake/intake.h"
 
 #include <stdlib.h>
 
@@ -140,23 +141,6 @@ void feed_place_skip_ticks(struct feed_place *place, int64_t from)
 
 /* --- records ---- */
 
-static enum event_reason check_record(struct record_feed *feed, const struct bus_record *record,
-                                      struct event *event, struct event_fault *fault)
-{
-    enum event_reason reason =
-        event_decode(feed->decoder, record->value.data, record->value.size_bytes, event, fault);
-    if (reason == EVENT_OK) {
-        reason = event_check_time(event, record->appended_ms, fault);
-    }
-    if (reason == EVENT_OK) {
-        char key[EVENT_KEY_BYTES];
-        size_t key_bytes = event_key(key, event);
-        int32_t expected = bus_partition_for_key(key, key_bytes, feed->partition_count);
-        reason = event_check_partition(event, record->partition, expected, fault);
-    }
-    return reason;
-}
-
 static bool is_inside(const struct event_text *text, const struct bus_record *record)
 {
     const char *begin = record->value.data;
@@ -227,7 +211,7 @@ static int take_record(struct record_feed *feed, struct feed_place *place, const
 {
     struct event_fault fault;
     struct event *event = &feed->events[feed->batch];
-    if (check_record(feed, record, event, &fault) != EVENT_OK) {
+    if (intake_check(feed->decoder, record, feed->partition_count, event, &fault) != EVENT_OK) {
         bool tells = feed->mode != DETECTOR_REBUILD && feed->calls->malformed != NULL;
         return tells ? feed->calls->malformed(feed->context, place, record, &fault, error) : 0;
     }

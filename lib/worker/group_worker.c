@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define TICK_MS         1000
 #define RETRY_MS        100   /* between tries of a commit or a put that the bus had no room for */
@@ -392,14 +393,24 @@ static int run_loop(struct group_worker *worker, struct error *error)
     return commit(worker, error);
 }
 
+/* A member keeps its name over restarts: the one it was given, else the host's. */
+static const char *name_member(const struct group_worker_spec *spec, char *room, size_t room_bytes)
+{
+    if (spec->member_id != NULL) {
+        return spec->member_id;
+    }
+    return gethostname(room, room_bytes) == 0 ? room : spec->group;
+}
+
 int group_worker_run(const struct group_worker_spec *spec)
 {
+    char host[256] = "";
     struct error error;
     error_clear(&error);
     struct group_worker worker = {
         .spec = spec, .clock = program_clock(spec->program), .log = program_log(spec->program)};
     const struct bus_member_settings settings = {.group = spec->group,
-                                                 .member_id = spec->member_id,
+                                                 .member_id = name_member(spec, host, sizeof host - 1),
                                                  .topics = spec->topics,
                                                  .state_topic = spec->state_topic};
     program_set_ready(spec->program, false, "waiting for partitions");

@@ -55,7 +55,7 @@ struct group_worker_spec {
     struct program *program; /* readiness, stop, log */
     struct bus *bus;
     const char *group;
-    const char *member_id;     /* NULL: a random one */
+    const char *member_id;     /* NULL: the host's name */
     const char *const *topics; /* NULL-ended */
     const char *state_topic;   /* NULL: none */
     int64_t commit_interval_ms;
