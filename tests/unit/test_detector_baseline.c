@@ -407,6 +407,79 @@ static void what_rests_is_bounded_like_the_series(void **state)
     rule_set_destroy(rules);
 }
 
+static void assert_page(struct detector *detector, const char *text, bool is_there)
+{
+    struct buffer page;
+    struct json_writer writer;
+    buffer_init(&page, 0);
+    json_writer_init(&writer, &page);
+    json_array_begin(&writer);
+    detector_write_series(detector, &writer);
+    if ((strstr(buffer_text(&page), text) != NULL) != is_there) {
+        size_t size = strlen(buffer_text(&page));
+        fail_msg("'%s' is%s in ... %s", text, is_there ? "n't" : "",
+                 buffer_text(&page) + (size > 700 ? size - 700 : 0));
+    }
+    buffer_free(&page);
+}
+
+static void a_series_that_was_away_for_days_knows_what_it_knew(void **state)
+{
+    (void)state;
+    struct rule_set *rules = parse("rules: [{name: Flood, type: baseline, signal: request_rate, above: 3, "
+                                   "min_expected: 1, severity: info}]");
+    struct detector *detector = open_detector(rules, 1);
+    for (int64_t second = 0; second < HOUR_S; second++) {
+        send(detector, "away", second);
+    }
+    assert_page(detector, "learning", true);
+    for (int64_t second = HOUR_S; second < 2 * HOUR_S; second++) {
+        send(detector, "away", second);
+    }
+    assert_page(detector, "learning", false);
+    send(detector, "other", 3 * DAY_S); /* closes it */
+    assert_page(detector, "away", false);
+    for (int64_t second = 3 * DAY_S; second < 3 * DAY_S + 5; second++) {
+        send(detector, "away", second);
+    }
+    assert_page(detector, "less than 60 s seen yet", true); /* and not: learning */
+    detector_destroy(detector);
+    rule_set_destroy(rules);
+}
+
+/* Nothing at all for four days, then as before: one alert, given up after a day, however the gap is read. */
+static void a_gap_of_days_fires_once(void **state)
+{
+    (void)state;
+    for (int with_ticks = 0; with_ticks < 2; with_ticks++) {
+        struct rule_set *rules =
+            parse("rules: [{name: TrafficLost, type: baseline, signal: request_rate, below: "
+                  "0.2, min_expected: 1, severity: info, on_no_data: fire}]");
+        struct detector *detector = open_detector(rules, 1);
+        struct alert_transition seen[8];
+        size_t count = 0;
+        for (int64_t second = 0; second < 2 * HOUR_S; second++) {
+            send(detector, "gap", second);
+        }
+        for (int64_t second = 2 * HOUR_S; with_ticks && second < 4 * DAY_S; second += 61) {
+            detector_pass_time(detector, DETECTOR_DECIDE, START_MS + second * 1000);
+        }
+        for (int64_t second = 4 * DAY_S; second < 4 * DAY_S + 3 * HOUR_S; second++) {
+            send(detector, "gap", second);
+            while (count < 8 && detector_next_transition(detector, &seen[count])) {
+                count++;
+            }
+        }
+        assert_int_equal(count, 2);
+        assert_in_range((seen[0].starts_ms - START_MS) / 1000 - 2 * HOUR_S, 8, 12);
+        assert_in_range((seen[1].ends_ms - START_MS) / 1000 - 2 * HOUR_S, DAY_S, DAY_S + HOUR_S + 120);
+        assert_int_equal(seen[1].reason, ALERT_REASON_CLEAR);
+        assert_true(seen[0].threshold > 3.5 && seen[0].threshold < 4.5 && seen[0].value == 0);
+        detector_destroy(detector);
+        rule_set_destroy(rules);
+    }
+}
+
 static void a_rule_that_is_given_another_signal_learns_anew(void **state)
 {
     (void)state;
@@ -432,14 +505,7 @@ static void a_rule_that_is_given_another_signal_learns_anew(void **state)
     for (int64_t second = 2 * HOUR_S; second < 4 * HOUR_S; second++) {
         send(detector, "steady", second);
     }
-    struct buffer page;
-    struct json_writer writer;
-    buffer_init(&page, 0);
-    json_writer_init(&writer, &page);
-    json_array_begin(&writer);
-    detector_write_series(detector, &writer);
-    assert_non_null(strstr(buffer_text(&page), "\"expected\":0.0"));
-    buffer_free(&page);
+    assert_page(detector, "\"expected\":0.0", true);
     detector_destroy(detector);
     kept_free(&kept);
     rule_set_destroy(before);
@@ -452,6 +518,8 @@ int main(void)
         cmocka_unit_test(stops_at_any_second_change_no_decision),
         cmocka_unit_test(damaged_states_of_baselines_are_refused),
         cmocka_unit_test(what_rests_is_bounded_like_the_series),
+        cmocka_unit_test(a_series_that_was_away_for_days_knows_what_it_knew),
+        cmocka_unit_test(a_gap_of_days_fires_once),
         cmocka_unit_test(a_rule_that_is_given_another_signal_learns_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
