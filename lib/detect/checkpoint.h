@@ -114,8 +114,5 @@ bool checkpoint_unseal(const void *value, size_t value_bytes, struct reader *bod
 #define SECTION_MEMORY       4u
 #define SECTION_LATE         8u
 #define SECOND_BASE          16384
-/* What of a second's cells isn't 0, beside its records: bit i: cell i + 1 … */
-#define CELLS_WEIGHTS        32u /* the weights aren't the records */
-#define CELLS_GAUGES         64u
 
 #endif

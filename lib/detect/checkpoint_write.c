@@ -1,4 +1,5 @@
 /* What has changed since the last checkpoint goes into records of three kinds, one pass over the series. */
+#include "detect/checkpoint_cells.h"
 #include "detect/detector_private.h"
 #include "detect/packing.h"
 
@@ -168,36 +169,6 @@ static void begin_second(struct writer *writer, uint64_t ordinal, int64_t second
 
 /* --- counts ---- */
 
-static void put_cells(struct buffer *out, const struct window_second *second)
-{
-    unsigned mask = 0;
-    for (unsigned i = 1; i < WINDOW_CELLS; i++) {
-        mask |= second->records[i] > 0 ? 1u << (i - 1) : 0;
-    }
-    mask |= memcmp(second->records, second->weights, sizeof second->records) != 0 ? CELLS_WEIGHTS : 0;
-    for (int gauge = 0; gauge < WINDOW_GAUGES; gauge++) {
-        mask |= second->gauge_counts[gauge] > 0 ? CELLS_GAUGES : 0;
-    }
-    put_varint(out, second->records[0] << 1 | (mask != 0));
-    if (mask != 0) {
-        put_number(out, mask, 1);
-    }
-    for (unsigned i = 1; i < WINDOW_CELLS; i++) {
-        if (second->records[i] > 0) {
-            put_varint(out, second->records[i]);
-        }
-    }
-    for (unsigned i = 0; (mask & CELLS_WEIGHTS) != 0 && i < WINDOW_CELLS; i++) {
-        put_varint(out, second->weights[i]);
-    }
-    for (int gauge = 0; (mask & CELLS_GAUGES) != 0 && gauge < WINDOW_GAUGES; gauge++) {
-        uint32_t bits;
-        memcpy(&bits, &second->gauge_sums[gauge], sizeof bits);
-        put_varint(out, second->gauge_counts[gauge]);
-        put_number(out, bits, 4);
-    }
-}
-
 static void put_seen(struct buffer *out, int64_t clock_s, int64_t seen_s)
 {
     put_varint(out, seen_s == RULE_NEVER ? 0 : 1 + (uint64_t)(clock_s - seen_s));
@@ -222,7 +193,7 @@ static void put_clocks(struct writing *writing, const struct series *series)
         put_real(out, series->last_memory);
     }
     if ((flags & SECTION_LATE) != 0) {
-        put_cells(out, &late);
+        checkpoint_put_cells(out, &late);
     }
 }
 
@@ -291,7 +262,7 @@ static void put_series(struct writing *writing, struct series *series)
         struct window_second saved;
         window_save_second(series->window, second, &saved);
         begin_second(counts, series->ordinal, second);
-        put_cells(&counts->value, &saved);
+        checkpoint_put_cells(&counts->value, &saved);
         put_values(writing, series, second);
     }
     end_section(counts);
