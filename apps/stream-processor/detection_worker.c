@@ -171,6 +171,7 @@ static int tick(void *context, struct group_worker *loop, void *state, struct er
     if (partition == worker->partitions) { /* once a second, not once a partition */
         show_totals(worker);
     }
+    publish_refused_routes(worker, partition);
     return silence_tick(worker, partition, error);
 }
 

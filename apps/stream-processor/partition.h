@@ -34,6 +34,7 @@ struct partition {
     int64_t silent_since_ms;        /* steady */
     int64_t next_pruning_ms;        /* steady */
     struct processor_counts counts;
+    uint64_t routes_refused;               /* as the metrics know it */
     int64_t decided_ms[WAITING_DECISIONS]; /* append times of the records that decided, until the commit */
     size_t decided_count;
     struct partition *next;
@@ -70,6 +71,8 @@ int partition_save(struct detection_worker *worker, struct partition *partition,
 
 /* publish.c */
 const struct record_feed_calls *publish_calls(void); /* their context is the worker */
+/* Counts and says that series of routes were refused since the last call. */
+void publish_refused_routes(struct detection_worker *worker, struct partition *partition);
 
 /* silence.c: about once a second. */
 int silence_tick(struct detection_worker *worker, struct partition *partition, struct error *error);

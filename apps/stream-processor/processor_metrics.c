@@ -45,6 +45,10 @@ void processor_metrics_add(struct processor_metrics *metrics, struct metric_set 
     metrics->late =
         metric_family_add(set, METRIC_COUNTER, "stream_processor_late_events_total",
                           "Records that came too late for their series, by service.", service_names);
+    metrics->routes_refused = metric_series(
+        metric_family_add(set, METRIC_COUNTER, "stream_processor_routes_refused_total",
+                          "Records whose route has no series of its own, because there are too many.", NULL),
+        NULL);
     metrics->series = metric_add_gauge(set, "stream_processor_series", "Series that are watched now.");
     metrics->firing = metric_add_gauge(set, "stream_processor_alerts_firing", "Alerts that are firing now.");
     metrics->memory = metric_add_gauge(set, "stream_processor_detector_bytes", "Memory of all detectors.");

@@ -27,6 +27,7 @@ struct processor_metrics {
     struct metric *fired, *resolved;
     struct metric *reloads, *reloads_refused;
     struct metric *series, *firing, *memory;
+    struct metric *routes_refused;
     struct metric *detection_seconds;
     struct metric_family *late;
     unsigned late_services;

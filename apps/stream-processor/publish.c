@@ -5,6 +5,7 @@
 #include "alert/transition.h"
 #include "dead_letter/dead_letter.h"
 #include "event/event.h"
+#include "metrics/metric_set.h"
 #include "program/program.h"
 #include "topics/topics.h"
 
@@ -108,6 +109,25 @@ static void note_verdict(void *context, struct feed_place *place, const struct d
         log_warn_with(program_log(worker->program), "too many series: new ones are refused (--max-series)",
                       log_bytes("service", input->event->service.data, input->event->service.size),
                       log_integer("partition", place->partition));
+    }
+}
+
+void publish_refused_routes(struct detection_worker *worker, struct partition *partition)
+{
+    struct detector_totals totals;
+    uint64_t suppressed = 0;
+    detector_read_totals(partition->place.detector, &totals);
+    uint64_t refused = totals.routes_refused - partition->routes_refused;
+    partition->routes_refused = totals.routes_refused;
+    if (refused == 0) {
+        return;
+    }
+    metric_increment(worker->metrics.routes_refused, refused);
+    if (log_throttle_allows(&worker->refused_throttle, worker_steady_ms(worker), LOG_EVERY_MS, &suppressed)) {
+        log_warn_with(
+            program_log(worker->program), "too many series: new routes are not watched (--max-series)",
+            log_integer("partition", partition->place.partition), log_integer("records", (int64_t)refused),
+            log_integer("series", (int64_t)totals.series));
     }
 }
 

@@ -172,7 +172,7 @@ static void observe_route(struct detector *detector, const struct event *event, 
                                          detector_start_of_new_series(detector, effective_ms));
         }
         if (series == NULL) {
-            detector->totals.refused++;
+            detector->totals.routes_refused++;
             return;
         }
     }

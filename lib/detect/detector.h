@@ -95,6 +95,7 @@ int64_t detector_replay_from(
 
 struct detector_totals {
     uint64_t counted, duplicate, late, refused, evaluations;
+    uint64_t routes_refused; /* counted for their service, but their route's series had no room */
     uint32_t series, firing;
     size_t memory_bytes;
 };
