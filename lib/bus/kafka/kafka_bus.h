@@ -47,7 +47,8 @@ struct kafka_bus {
     rd_kafka_t *asker; /* a producer that never produces */
     struct kafka_client asker_opaque;
     atomic_bool connected;
-    pthread_mutex_t lock; /* of what follows */
+    pthread_mutex_t lock;    /* of what follows */
+    rd_kafka_t *group_asker; /* for questions about groups, made when the first one is asked */
     struct kafka_topic *topics;
     size_t topic_count;
     struct kafka_commit_seen *seen;

@@ -27,6 +27,9 @@ static void driver_close(struct bus *base)
     if (bus->asker != NULL) {
         rd_kafka_destroy(bus->asker);
     }
+    if (bus->group_asker != NULL) {
+        rd_kafka_destroy(bus->group_asker);
+    }
     for (char **property = bus->properties; property != NULL && *property != NULL; property++) {
         free(*property);
     }

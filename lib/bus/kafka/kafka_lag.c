@@ -77,20 +77,40 @@ static int read_committed(struct kafka_bus *bus, rd_kafka_event_t *event,
     return *unstable ? BUS_OK : kafka_result(bus, code, "asking for committed offsets", error);
 }
 
+/* A consumer, though it never joins: a client without a group of its own crashes in librdkafka when a
+ * restarting broker answers that it is not the coordinator (its issue 5040). */
+static int find_asker(struct kafka_bus *bus, rd_kafka_t **asker, struct error *error)
+{
+    static const char *const settings[] = {"group.id", "obs-lag", "enable.auto.commit", "false", NULL};
+    int result = BUS_OK;
+    (void)pthread_mutex_lock(&bus->lock);
+    if (bus->group_asker == NULL) {
+        result = kafka_client_create(bus, RD_KAFKA_CONSUMER, settings, NULL, &bus->asker_opaque,
+                                     &bus->group_asker, error);
+    }
+    *asker = bus->group_asker;
+    (void)pthread_mutex_unlock(&bus->lock);
+    return result;
+}
+
 static int ask_once(struct kafka_bus *bus, const char *group, rd_kafka_topic_partition_list_t *offsets,
                     bool stable, bool *unstable, struct error *error)
 {
     char reason[128];
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(bus->asker);
+    rd_kafka_t *asker = NULL;
+    if (find_asker(bus, &asker, error) != BUS_OK) {
+        return BUS_REFUSED;
+    }
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(asker);
     rd_kafka_AdminOptions_t *options =
-        rd_kafka_AdminOptions_new(bus->asker, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
+        rd_kafka_AdminOptions_new(asker, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
     (void)rd_kafka_AdminOptions_set_request_timeout(options, kafka_ask_ms(bus), reason, sizeof reason);
     rd_kafka_error_t *failure = rd_kafka_AdminOptions_set_require_stable_offsets(options, stable);
     if (failure != NULL) { /* then as it comes */
         rd_kafka_error_destroy(failure);
     }
     rd_kafka_ListConsumerGroupOffsets_t *request = rd_kafka_ListConsumerGroupOffsets_new(group, offsets);
-    rd_kafka_ListConsumerGroupOffsets(bus->asker, &request, 1, options, queue);
+    rd_kafka_ListConsumerGroupOffsets(asker, &request, 1, options, queue);
     rd_kafka_event_t *event = rd_kafka_queue_poll(queue, kafka_ask_ms(bus) + 1000);
     int result = event == NULL ? error_set(error, BUS_AWAY, "asking for committed offsets: no answer")
                                : read_committed(bus, event, offsets, unstable, error);
