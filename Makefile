@@ -53,6 +53,20 @@ test: install ## all tests: unit, both buses, end to end
 	@cmake --build --preset release
 	@scripts/run-tests release --parallel $(TEST_JOBS)
 
+.PHONY: chaos
+chaos: install ## processors killed, stopped and lied to at every call of their commit, on both buses, against an oracle; SEED=n replays (4 minutes)
+	@$(call configure,release)
+	@cmake --build --preset release --target test_chaos
+	@build/tests/test_chaos embedded
+	@build/tests/test_chaos kafka
+
+.PHONY: soak
+soak: install ## the long form of make chaos: every failpoint, 100 random kills, 2 M events on each bus (half an hour)
+	@$(call configure,release)
+	@cmake --build --preset release --target test_chaos
+	@build/tests/test_chaos embedded long
+	@build/tests/test_chaos kafka long
+
 .PHONY: test-asan
 test-asan: install ## all tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(call configure,asan)

@@ -239,9 +239,11 @@ int bus_put_state(struct bus_member *member, int32_t partition, struct bus_bytes
     if (key.data == NULL) {
         return error_set(error, BUS_REFUSED, "state of partition %d has no key", partition);
     }
-    (void)FAILPOINT(BUS_PUT_STATE_BEFORE);
-    int result = member->driver->put_state(member, partition, key, value, error);
-    (void)FAILPOINT(BUS_PUT_STATE_AFTER);
+    int result = bus_answer_for_test(FAILPOINT(BUS_PUT_STATE_BEFORE), error);
+    if (result == BUS_OK) {
+        result = member->driver->put_state(member, partition, key, value, error);
+        (void)FAILPOINT(BUS_PUT_STATE_AFTER);
+    }
     return result;
 }
 

@@ -40,7 +40,7 @@ enum failpoint_answer {
     F(BUS_START_AFTER, "bus.start.after", "", "")                                                            \
     F(BUS_PUT_BEFORE, "bus.put.before", "full", "")                                                          \
     F(BUS_PUT_AFTER, "bus.put.after", "", "")                                                                \
-    F(BUS_PUT_STATE_BEFORE, "bus.put_state.before", "", "")                                                  \
+    F(BUS_PUT_STATE_BEFORE, "bus.put_state.before", "full", "")                                              \
     F(BUS_PUT_STATE_AFTER, "bus.put_state.after", "", "")                                                    \
     F(BUS_ADVANCE_BEFORE, "bus.advance.before", "", "")                                                      \
     F(BUS_ADVANCE_AFTER, "bus.advance.after", "", "")                                                        \

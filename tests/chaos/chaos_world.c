@@ -40,6 +40,7 @@ void chaos_world_begin(struct chaos_world *world, const char *url, uint64_t seed
     struct error error;
     world->url = url;
     world->seed = seed;
+    world->began_ms = clock_steady_ms(clock_system());
     world->lease_ms = world->kafka ? 10000 : 5000;
     if (world->member_url[0] == '\0') {
         (void)snprintf(world->member_url, sizeof world->member_url, "%s", url);
@@ -115,6 +116,24 @@ void chaos_traffic_stop(struct chaos_world *world)
     world->traffic = NULL;
 }
 
+void chaos_traffic_kill(struct chaos_world *world)
+{
+    if (world->traffic != NULL && process_is_running(world->traffic)) {
+        process_kill(world->traffic);
+        world->kills++;
+    }
+}
+
+void chaos_traffic_freeze(struct chaos_world *world, int ms)
+{
+    if (world->traffic != NULL && process_is_running(world->traffic)) {
+        process_signal(world->traffic, SIGSTOP);
+        process_sleep_ms(ms);
+        process_signal(world->traffic, SIGCONT);
+        world->freezes++;
+    }
+}
+
 /* --- members ---- */
 
 bool chaos_member_is_running(struct chaos_world *world, unsigned index)
@@ -154,7 +173,7 @@ void chaos_member_start(struct chaos_world *world, unsigned index, const char *f
                                 "--rules=" CHAOS_RULES,
                                 "--commit-interval=100ms",
                                 "--announce-history",
-                                "--ticks=off",
+                                world->ticks ? "--ticks=on" : "--ticks=off",
                                 "--log-format=text",
                                 NULL};
     const struct process_options options = {.log_path = member->log_path, .environment = environment};
@@ -192,7 +211,7 @@ static void show_end_of_log(const char *path)
     buffer_init(&log, 0);
     file_read(path, &log);
     size_t from = log.size > 1500 ? log.size - 1500 : 0;
-    print_message("%s:\n%s\n", path, buffer_text(&log) + from);
+    (void)printf("%s:\n%s\n", path, buffer_text(&log) + from);
     buffer_free(&log);
 }
 

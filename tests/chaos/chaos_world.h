@@ -11,11 +11,13 @@
 #include <stdint.h>
 
 #define CHAOS_MEMBERS 4
-#define CHAOS_RULES   OBS_SOURCE_DIR "/config/anomaly-rules.yaml"
+#define CHAOS_RULES   OBS_SOURCE_DIR "/tests/chaos/rules.yaml"
 
 struct bus;
+struct kafka_broker;
 struct ledger;
 struct process;
+struct tcp_proxy;
 
 struct member {
     struct process *process; /* NULL: never started */
@@ -27,7 +29,10 @@ struct member {
 
 struct chaos_world {
     bool kafka, is_long;
-    const char *url; /* as the test and the oracle see the bus */
+    bool ticks;                  /* processors let time pass on silent partitions */
+    struct kafka_broker *broker; /* NULL: none of its own */
+    struct tcp_proxy *proxy;     /* between the broker and all but the test; NULL: none */
+    const char *url;             /* as the test and the oracle see the bus */
     char member_url[TEST_PATH_BYTES + 64];
     char directory[TEST_PATH_BYTES], ledger_path[TEST_PATH_BYTES];
     struct bus *bus;
@@ -38,7 +43,7 @@ struct chaos_world {
     struct random random;
     uint64_t seed;
     double records_per_second, speed;
-    int64_t lease_ms;
+    int64_t lease_ms, began_ms;
     unsigned kills, freezes, errors, restarts_by_itself;
 };
 
@@ -48,6 +53,8 @@ void chaos_world_end(struct chaos_world *world);
 /* Also again, after a kill or a stop. */
 void chaos_traffic_start(struct chaos_world *world);
 void chaos_traffic_stop(struct chaos_world *world); /* SIGTERM, and all is acknowledged */
+void chaos_traffic_kill(struct chaos_world *world);
+void chaos_traffic_freeze(struct chaos_world *world, int ms); /* SIGSTOP, later SIGCONT */
 
 /* failpoints: OBS_FAILPOINTS of this start; NULL: none. One that runs is killed first. */
 void chaos_member_start(struct chaos_world *world, unsigned index, const char *failpoints);

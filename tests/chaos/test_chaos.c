@@ -1,11 +1,12 @@
 /* Fault tests with real processes: make chaos.
  *
- *   test_chaos embedded|kafka [long]     SEED=n replays the choices of a run
+ *   test_chaos embedded|kafka [short|long [STORY*]]     SEED=n replays the choices of a run
  *
  * Traffic flows all the time, processors are killed, stopped and lied to by their bus, and at the end of each
  * story what a committed reader sees is compared with what the log gives (support/oracle.h). */
 #include "chaos/chaos_world.h"
 #include "chaos/failpoint_list.h"
+#include "chaos/stories.h"
 
 #include "buffer/buffer.h"
 #include "bus/bus.h"
@@ -13,6 +14,7 @@
 #include "support/kafka.h"
 #include "support/oracle.h"
 #include "support/process.h"
+#include "support/tcp_proxy.h"
 #include "support/topic_reader.h"
 #include "topics/topics.h"
 
@@ -23,6 +25,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+
+#define SHORT_KAFKA_CASES 4 /* on average */
 
 static struct chaos_world *world;
 
@@ -119,7 +124,7 @@ static void the_oracle_sees_what_is_wrong(void **state)
     assert_int_equal(report.letters_extra, 1);
     settings.runbook_base = "http://elsewhere/";
     (void)oracle_check(&settings, &report, &text, NULL);
-    assert_int_equal(report.different, report.expected);
+    assert_true(report.different > 0); /* of those whose rule names a runbook */
     buffer_free(&text);
     chaos_world_end(&own);
     temp_directory_remove(directory);
@@ -157,8 +162,10 @@ static unsigned choose_time(const struct failpoint_case *item)
     return seldom ? 1 : 1 + (unsigned)random_below(&world->random, names(item, "put") ? 40 : 6);
 }
 
-/* Traffic alone meets most; giving back partitions needs another member, and leaving a SIGTERM. */
-static bool provoke(const struct failpoint_case *item)
+/* Traffic alone meets most; giving back partitions needs another member, and leaving a SIGTERM. The other
+ * member is another one each time: on Kafka a member that has left keeps its share until its session ends,
+ * and one that comes back before changes nothing. */
+static bool provoke(const struct failpoint_case *item, unsigned other)
 {
     int patience_ms = world->kafka ? 20000 : 8000;
     if (names(item, "leave")) {
@@ -167,7 +174,7 @@ static bool provoke(const struct failpoint_case *item)
         world->members[0].wanted = false;
     } else if (names(item, "release")) {
         chaos_wait_for_progress(world, chaos_committed(world), "a start");
-        chaos_member_start(world, 1, NULL);
+        chaos_member_start(world, other, NULL);
     }
     return wait_until_reached(item, patience_ms);
 }
@@ -187,11 +194,13 @@ static void follow_up(const struct failpoint_case *item)
 
 static void try_failpoint(const struct failpoint_case *item)
 {
+    static unsigned next_other;
+    unsigned other = 1 + next_other++ % (CHAOS_MEMBERS - 1);
     char setting[256];
     (void)snprintf(setting, sizeof setting, "%s%s%s=%s@%u", item->needs, item->needs[0] == '\0' ? "" : ",",
                    item->name, item->action, choose_time(item));
     chaos_member_start(world, 0, setting);
-    if (!provoke(item)) {
+    if (!provoke(item, other)) {
         fail_msg("%s was never reached", setting);
     }
     follow_up(item);
@@ -200,12 +209,15 @@ static void try_failpoint(const struct failpoint_case *item)
         chaos_member_start(world, 0, NULL);
     }
     chaos_wait_for_progress(world, chaos_committed(world), setting);
-    if (world->members[1].wanted) {
-        chaos_member_leave(world, 1);
-    }
+    chaos_member_leave(world, other);
 }
 
-/* A short run of Kafka takes a share of them, by the seed: each start of a member takes seconds there. */
+/* A short run of Kafka takes a few of them, by the seed: each start of a member takes seconds there. */
+static bool is_chosen(size_t count)
+{
+    return world->is_long || !world->kafka || random_below(&world->random, count) < SHORT_KAFKA_CASES;
+}
+
 static void every_failpoint_loses_and_repeats_nothing(void **state)
 {
     (void)state;
@@ -214,7 +226,7 @@ static void every_failpoint_loses_and_repeats_nothing(void **state)
     const struct failpoint_case *cases = failpoint_list_cases(world->kafka ? "kafka" : "embedded", &count);
     chaos_traffic_start(world);
     for (size_t i = 0; i < count; i++) {
-        if (world->is_long || !world->kafka || random_below(&world->random, 12) == 0) {
+        if (is_chosen(count)) {
             try_failpoint(&cases[i]);
             tried++;
         }
@@ -223,25 +235,90 @@ static void every_failpoint_loses_and_repeats_nothing(void **state)
     chaos_check(world, "every failpoint");
 }
 
-/* --- random moments ---- */
+/* --- stories ---- */
 
 static void kills_at_random_moments_lose_and_repeat_nothing(void **state)
 {
     (void)state;
-    unsigned rounds = world->is_long ? 100 : world->kafka ? 8 : 25;
-    chaos_traffic_start(world);
-    chaos_member_start(world, 0, NULL);
-    chaos_member_start(world, 1, NULL);
-    for (unsigned i = 0; i < rounds; i++) {
-        int64_t before = chaos_committed(world);
-        (void)chaos_pause(world, world->kafka ? 3000 : 500);
-        unsigned index = (unsigned)random_below(&world->random, 2);
-        chaos_member_start(world, index, NULL); /* kills it first */
-        if (i % 10 == 9) {
-            chaos_wait_for_progress(world, before, "a kill");
-        }
+    story_random_kills(world);
+}
+
+static void members_may_join_and_leave_at_any_time(void **state)
+{
+    (void)state;
+    story_members_join_and_leave(world);
+}
+
+static void a_stop_longer_than_the_lease_loses_and_repeats_nothing(void **state)
+{
+    (void)state;
+    story_stops_longer_than_the_lease(world);
+}
+
+static void a_producer_may_stop_or_die_in_mid_append(void **state)
+{
+    (void)state;
+    story_producer_stopped_and_killed(world);
+}
+
+static void what_time_alone_decides_is_told_once(void **state)
+{
+    (void)state;
+    if (world->kafka && !world->is_long) {
+        skip(); /* the same detector on the same ticks as on the embedded bus; half a minute more */
     }
-    chaos_check(world, "kills at random moments");
+    story_silences(world);
+}
+
+static void a_broker_may_restart(void **state)
+{
+    (void)state;
+    story_broker_restarts(world);
+}
+
+static void a_network_may_cut_delay_and_swallow(void **state)
+{
+    (void)state;
+    story_bad_network(world);
+}
+
+static void a_full_disk_loses_and_repeats_nothing(void **state)
+{
+    (void)state;
+    struct chaos_world own = {
+        .records_per_second = 6000, .speed = 60, .lease_ms = world->lease_ms, .is_long = world->is_long};
+    char url[TEST_PATH_BYTES + 64];
+    char disk[TEST_PATH_BYTES];
+    temp_directory_create(disk, "chaos-disk");
+    if (mount("tmpfs", disk, "tmpfs", 0, "size=24m") != 0) {
+        print_message("no tmpfs can be mounted here: run as root to test a full disk\n");
+        temp_directory_remove(disk);
+        skip();
+    }
+    (void)snprintf(url, sizeof url, "embedded:%s/bus?durability=process", disk);
+    chaos_world_begin(&own, url, world->seed);
+    story_full_disk(&own, disk);
+    chaos_world_end(&own);
+    (void)umount2(disk, MNT_DETACH);
+    temp_directory_remove(disk);
+}
+
+static void the_kill_of_a_leader_loses_and_repeats_nothing(void **state)
+{
+    (void)state;
+    static struct kafka_cluster cluster;
+    struct chaos_world own = {.kafka = true,
+                              .is_long = world->is_long,
+                              .records_per_second = world->records_per_second,
+                              .speed = world->speed};
+    if (kafka_cluster_start(&cluster) != 0) {
+        kafka_cluster_stop(&cluster);
+        fail_msg("three brokers don't start");
+    }
+    chaos_world_begin(&own, cluster.url, world->seed);
+    story_leader_is_killed(&own, &cluster);
+    chaos_world_end(&own);
+    kafka_cluster_stop(&cluster);
 }
 
 /* --- the program ---- */
@@ -274,35 +351,69 @@ static int end_world(void **state)
     return 0;
 }
 
+static int run_embedded(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_program_that_ships_has_no_failpoints),
+        cmocka_unit_test(the_oracle_sees_what_is_wrong),
+        cmocka_unit_test(every_failpoint_loses_and_repeats_nothing),
+        cmocka_unit_test(kills_at_random_moments_lose_and_repeat_nothing),
+        cmocka_unit_test(members_may_join_and_leave_at_any_time),
+        cmocka_unit_test(a_stop_longer_than_the_lease_loses_and_repeats_nothing),
+        cmocka_unit_test(a_producer_may_stop_or_die_in_mid_append),
+        cmocka_unit_test(what_time_alone_decides_is_told_once),
+        cmocka_unit_test(a_full_disk_loses_and_repeats_nothing),
+    };
+    return cmocka_run_group_tests_name("chaos, embedded", tests, begin_world, end_world);
+}
+
+static int run_kafka(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_failpoint_loses_and_repeats_nothing),
+        cmocka_unit_test(kills_at_random_moments_lose_and_repeat_nothing),
+        cmocka_unit_test(members_may_join_and_leave_at_any_time),
+        cmocka_unit_test(a_stop_longer_than_the_lease_loses_and_repeats_nothing),
+        cmocka_unit_test(a_producer_may_stop_or_die_in_mid_append),
+        cmocka_unit_test(what_time_alone_decides_is_told_once),
+        cmocka_unit_test(a_network_may_cut_delay_and_swallow),
+        cmocka_unit_test(a_broker_may_restart),
+    };
+    const struct CMUnitTest more[] = {
+        cmocka_unit_test(the_kill_of_a_leader_loses_and_repeats_nothing),
+    };
+    struct kafka_broker broker = {0};
+    kafka_broker_plan_proxy(&broker);
+    int code = kafka_broker_require(&broker);
+    if (code != 0) {
+        return code;
+    }
+    world->broker = &broker;
+    world->url = broker.url;
+    world->proxy = tcp_proxy_start(broker.proxy_port, broker.behind_port);
+    (void)snprintf(world->member_url, sizeof world->member_url, "kafka://127.0.0.1:%u",
+                   (unsigned)broker.proxy_port);
+    int failed = cmocka_run_group_tests_name("chaos, Kafka", tests, begin_world, end_world);
+    tcp_proxy_stop(world->proxy);
+    kafka_broker_stop(&broker, false);
+    if (world->is_long) {
+        failed += cmocka_run_group_tests_name("chaos, three brokers", more, NULL, NULL);
+    }
+    return failed;
+}
+
 int main(int argc, char **argv)
 {
     static struct chaos_world the_world;
-    struct kafka_broker broker;
     world = &the_world;
     world->kafka = argc > 1 && strcmp(argv[1], "kafka") == 0;
     world->is_long = argc > 2 && strcmp(argv[2], "long") == 0;
+    cmocka_set_test_filter(argc > 3 ? argv[3] : NULL);
     world->seed = choose_seed();
     world->speed = 20;
     world->records_per_second = world->is_long ? 5000 : 2000;
     (void)printf("chaos %s, %s: SEED=%" PRIu64 "\n", world->kafka ? "kafka" : "embedded",
                  world->is_long ? "long" : "short", world->seed);
     (void)fflush(stdout);
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_program_that_ships_has_no_failpoints),
-        cmocka_unit_test(the_oracle_sees_what_is_wrong),
-        cmocka_unit_test(every_failpoint_loses_and_repeats_nothing),
-        cmocka_unit_test(kills_at_random_moments_lose_and_repeat_nothing),
-    };
-    if (world->kafka) {
-        int code = kafka_broker_require(&broker);
-        if (code != 0) {
-            return code;
-        }
-        world->url = broker.url;
-    }
-    int failed = cmocka_run_group_tests(tests, begin_world, end_world);
-    if (world->kafka) {
-        kafka_broker_stop(&broker, false);
-    }
-    return failed;
+    return world->kafka ? run_kafka() : run_embedded();
 }

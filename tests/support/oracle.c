@@ -44,6 +44,18 @@ struct letter_list {
     size_t count, capacity;
 };
 
+struct recorded_tick {
+    int32_t partition;
+    int64_t offset, clock_ms; /* it comes before the record of that offset */
+    size_t order;
+};
+
+struct tick_list {
+    struct recorded_tick *items;
+    size_t count, capacity;
+    size_t next[PARTITIONS], end[PARTITIONS]; /* by partition, once sorted */
+};
+
 struct oracle {
     const struct oracle_settings *settings;
     struct oracle_report *report;
@@ -53,6 +65,7 @@ struct oracle {
     int32_t partition_count;
     struct told_list expected, fired, active;
     struct letter_list bad, letters;
+    struct tick_list ticks;
     struct buffer json;
     struct buffer *text;
     size_t differences;
@@ -148,6 +161,69 @@ static void take_letter(void *context, const struct bus_record *record)
                view.reason.size_bytes);
 }
 
+/* --- ticks ---- */
+
+/* tick|OFFSET (16 hex digits): 1, then the clock, 64 bits little-endian. */
+static void take_tick(void *context, const struct bus_record *record)
+{
+    struct tick_list *ticks = context;
+    const unsigned char *value = record->value.data;
+    char key[32];
+    if (record->key.size_bytes != 21 || memcmp(record->key.data, "tick|", 5) != 0 || value == NULL) {
+        return;
+    }
+    assert_int_equal(record->value.size_bytes, 9);
+    assert_int_equal(value[0], 1);
+    uint64_t clock_ms = 0;
+    for (int i = 8; i > 0; i--) {
+        clock_ms = clock_ms << 8 | value[i];
+    }
+    (void)snprintf(key, sizeof key, "%.*s", 16, (const char *)record->key.data + 5);
+    ticks->items = grow(ticks->items, ticks->count, &ticks->capacity, sizeof *ticks->items);
+    ticks->items[ticks->count] = (struct recorded_tick){.partition = record->partition,
+                                                        .offset = (int64_t)strtoull(key, NULL, 16),
+                                                        .clock_ms = (int64_t)clock_ms,
+                                                        .order = ticks->count};
+    ticks->count++;
+}
+
+static int by_tick_place(const void *a, const void *b)
+{
+    const struct recorded_tick *left = a;
+    const struct recorded_tick *right = b;
+    if (left->partition != right->partition) {
+        return left->partition < right->partition ? -1 : 1;
+    }
+    if (left->offset != right->offset) {
+        return left->offset < right->offset ? -1 : 1;
+    }
+    return (left->order > right->order) - (left->order < right->order);
+}
+
+static void sort_ticks(struct tick_list *ticks)
+{
+    if (ticks->count > 0) {
+        qsort(ticks->items, ticks->count, sizeof *ticks->items, by_tick_place);
+    }
+    for (size_t i = 0; i < ticks->count; i++) {
+        int32_t partition = ticks->items[i].partition;
+        assert_in_range(partition, 0, PARTITIONS - 1);
+        ticks->next[partition] = ticks->end[partition] == 0 ? i : ticks->next[partition];
+        ticks->end[partition] = i + 1;
+    }
+}
+
+static void pass_ticks(struct oracle *oracle, int32_t partition, int64_t offset)
+{
+    struct tick_list *ticks = &oracle->ticks;
+    while (ticks->next[partition] < ticks->end[partition] &&
+           ticks->items[ticks->next[partition]].offset <= offset) {
+        detector_pass_time(oracle->detectors[partition], DETECTOR_DECIDE,
+                           ticks->items[ticks->next[partition]++].clock_ms);
+        take_transitions(oracle, oracle->detectors[partition]);
+    }
+}
+
 /* --- the log, once more ---- */
 
 static enum event_reason check_record(struct oracle *oracle, const struct bus_record *record,
@@ -181,6 +257,7 @@ static void take_input(void *context, const struct bus_record *record)
     struct event_fault fault;
     enum event_reason reason = check_record(oracle, record, &event, &fault);
     oracle->report->records++;
+    pass_ticks(oracle, record->partition, record->offset);
     if (oracle->settings->watch != NULL) {
         oracle->settings->watch(oracle->settings->context, record, reason == EVENT_OK ? &event : NULL);
     }
@@ -399,6 +476,7 @@ static void end(struct oracle *oracle)
     free_told(&oracle->active);
     free(oracle->bad.items);
     free(oracle->letters.items);
+    free(oracle->ticks.items);
     buffer_free(&oracle->json);
 }
 
@@ -420,7 +498,13 @@ size_t oracle_check(const struct oracle_settings *settings, struct oracle_report
     struct oracle oracle = {.settings = settings, .report = report, .text = text};
     *report = (struct oracle_report){0};
     begin(&oracle);
+    (void)topic_read(url, TOPIC_STREAM_PROCESSOR_STATE, take_tick, &oracle.ticks);
+    sort_ticks(&oracle.ticks);
+    report->ticks = oracle.ticks.count;
     (void)topic_read(url, TOPIC_METRICS_RAW, take_input, &oracle);
+    for (int32_t p = 0; p < oracle.partition_count; p++) {
+        pass_ticks(&oracle, p, INT64_MAX);
+    }
     (void)topic_read(url, TOPIC_ALERTS_FIRED, take_told, &oracle.fired);
     (void)topic_read(url, TOPIC_ALERTS_ACTIVE, take_told, &oracle.active);
     (void)topic_read(url, TOPIC_METRICS_RAW_DLQ, take_letter, &oracle.letters);

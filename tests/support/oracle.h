@@ -1,8 +1,9 @@
 /* tests/support/oracle: what the processor must have published, computed from the log alone, and whether it
  * did.
  *
- * Reads metrics.raw as it lies there (offset order, append times) into lib/detect, one detector a partition,
- * one record a call, from the first to the last, as if nothing had ever gone wrong. Then it reads what a
+ * Reads metrics.raw as it lies there (offset order, append times, and the ticks that were committed) into
+ * lib/detect, one detector a partition, one record a call, from the first to the last, as if nothing had ever
+ * gone wrong. Then it reads what a
  * committed reader sees of alerts.fired, alerts.active and metrics.raw.dlq, and compares: per fingerprint the
  * sequences 1, 2, 3 … n in order, each once and equal in every field but detected_at; the last word of
  * alerts.active; one dead letter for each malformed record, by partition and offset, with its reason. It
@@ -30,9 +31,10 @@ struct oracle_settings {
 
 struct oracle_report {
     uint64_t records, counted, duplicate, late, refused, malformed; /* as they must have been counted */
-    size_t expected, seen;                                          /* transitions */
-    size_t firing;                                                  /* alerts that must be active */
-    size_t lost, extra, twice, different;                           /* transitions that are wrong */
+    size_t ticks;
+    size_t expected, seen;                /* transitions */
+    size_t firing;                        /* alerts that must be active */
+    size_t lost, extra, twice, different; /* transitions that are wrong */
     size_t active_wrong, letters_lost, letters_extra;
 };
 
