@@ -402,6 +402,36 @@ static void a_service_that_falls_silent_is_lost_traffic_once_until_it_goes_on(vo
     assert_int_equal(process_stop(world->processor), 0);
 }
 
+static bool has_an_alert(void *context)
+{
+    return strstr(get(context, "/alerts"), "TrafficLost") != NULL;
+}
+
+/* Nothing comes on the partition any more: only ticks pass its time. */
+static void a_platform_that_falls_silent_as_a_whole_is_noticed_by_ticks(void **state)
+{
+    struct world *world = *state;
+    if (kafka_url != NULL) {
+        skip(); /* the other tests' events are newer than this one's history */
+    }
+    world->now_ms = clock_wall_ms(clock_system()) - 3700 * INT64_C(1000);
+    start_processor(world);
+    produce_pair(world, NULL, "hushed-service", 3700);
+    int64_t since_ms = clock_steady_ms(clock_system());
+    wait_until_all_is_committed(world);
+    expect_transitions(world, "hushed-service", "");
+    assert_true(process_wait_until(has_an_alert, world, PATIENCE_MS));
+    print_message("an alert %.1f s after the last event\n",
+                  (double)(clock_steady_ms(clock_system()) - since_ms) / 1000);
+    expect_transitions(world, "hushed-service", "firing 1;");
+    process_kill(world->processor);
+    start_processor(world);
+    assert_true(process_wait_until(has_an_alert, world, PATIENCE_MS));
+    expect_transitions(world, "hushed-service", "firing 1;");
+    assert_int_equal(process_stop(world->processor), 0);
+    expect_verified(world);
+}
+
 /* What lies on the dead-letter topic, by reason. */
 struct letters {
     size_t count, by_reason[EVENT_REASON_COUNT];
@@ -713,6 +743,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(a_record_on_a_wrong_partition_or_from_the_future_is_a_dead_letter,
                                         begin, end),
         cmocka_unit_test_setup_teardown(late_records_are_counted_by_service_and_logged_once_a_minute, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(a_platform_that_falls_silent_as_a_whole_is_noticed_by_ticks, begin,
                                         end),
         cmocka_unit_test_setup_teardown(wrong_settings_are_refused_by_name, begin, end),
         cmocka_unit_test_setup_teardown(a_silent_bus_gets_ticks_and_the_silence_is_told_once, begin, end),
