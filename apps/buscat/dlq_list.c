@@ -13,7 +13,7 @@
 
 struct row {
     char topic[BUS_TOPIC_BYTES], reason[64], message[256];
-    uint64_t count;
+    uint64_t count, replayed;
     int64_t oldest_ms, newest_ms;
 };
 
@@ -32,8 +32,10 @@ static void copy(char *out, size_t room, struct bus_bytes bytes)
     out[size] = '\0';
 }
 
-static bool count_letter(void *context, const struct bus_record *record, const struct dead_letter_view *view)
+static bool count_letter(void *context, const struct dlq_letter *letter)
 {
+    const struct bus_record *record = letter->record;
+    const struct dead_letter_view *view = &letter->view;
     struct table *table = context;
     char reason[64];
     copy(reason, sizeof reason, view->reason);
@@ -54,6 +56,7 @@ static bool count_letter(void *context, const struct bus_record *record, const s
         memcpy(row->reason, reason, sizeof row->reason);
     }
     row->count++;
+    row->replayed += letter->was_replayed;
     row->oldest_ms = record->appended_ms < row->oldest_ms ? record->appended_ms : row->oldest_ms;
     if (record->appended_ms >= row->newest_ms) {
         row->newest_ms = record->appended_ms;
@@ -64,16 +67,17 @@ static bool count_letter(void *context, const struct bus_record *record, const s
 
 static void append_table(struct buffer *text, const struct table *table)
 {
-    buffer_append_format(text, "%-18s %-18s %8s  %-24s  %-24s  %s\n", "TOPIC", "REASON", "COUNT", "OLDEST",
-                         "NEWEST", "THE NEWEST ONE'S MESSAGE");
+    buffer_append_format(text, "%-18s %-18s %8s  %8s  %-24s  %-24s  %s\n", "TOPIC", "REASON", "COUNT",
+                         "REPLAYED", "OLDEST", "NEWEST", "THE NEWEST ONE'S MESSAGE");
     for (size_t i = 0; i < table->count; i++) {
         const struct row *row = &table->rows[i];
         char oldest[RFC3339_BYTES];
         char newest[RFC3339_BYTES];
         rfc3339_format(oldest, row->oldest_ms);
         rfc3339_format(newest, row->newest_ms);
-        buffer_append_format(text, "%-18s %-18s %8" PRIu64 "  %-24s  %-24s  ", row->topic,
-                             row->reason[0] == '\0' ? "(none)" : row->reason, row->count, oldest, newest);
+        buffer_append_format(text, "%-18s %-18s %8" PRIu64 "  %8" PRIu64 "  %-24s  %-24s  ", row->topic,
+                             row->reason[0] == '\0' ? "(none)" : row->reason, row->count, row->replayed,
+                             oldest, newest);
         output_append_readable(text, row->message, strlen(row->message));
         buffer_append_char(text, '\n');
     }
@@ -119,6 +123,7 @@ int command_dlq_list(int argc, char **argv)
             output_flush(&text, STDOUT_FILENO, &error) == OUTPUT_FAILED ? command_fail(&error) : PROGRAM_DONE;
     }
     buffer_free(&text);
+    dlq_selection_free(&selection);
     program_end(program);
     return code;
 }

@@ -1,47 +1,71 @@
-/* Publishing dead letters again. The record is the original: its bytes, its own headers, and the contract's
- * key where the value has one now (a wrong_partition letter is put right by that alone). dlq.attempts goes
- * along, so that a record that fails again tells how often it did. The letter stays where it is until its
- * topic's retention takes it. */
+/* Publishing dead letters again: which ones, put right how, and never the same one twice by accident.
+ *
+ * The record is the original: its bytes (or what --set and --from-file make of them), its own headers, and
+ * the contract's key where it has one (a wrong_partition letter is put right by that alone). What would fail
+ * again is left out. dlq.attempts goes along, so that a record that fails all the same tells how often it
+ * did. */
+#include "clock/clock.h"
 #include "command.h"
-
 #include "contract_key.h"
 #include "dlq_select.h"
+#include "envelope.h"
 #include "event/decode.h"
+#include "json_text.h"
+#include "line_reader.h"
 #include "output.h"
-#include "sender.h"
+#include "replay_batch.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define HEADER_LIMIT 64
+#define MANY         10 /* more want --yes */
+#define WAIT_MS      200
+#define OWN_SETTINGS 7
+#define ALL_SETTINGS (DLQ_SETTINGS + OWN_SETTINGS)
+
+struct options {
+    bool all, dry_run, yes, again;
+    int64_t max_attempts;
+    struct setting_list sets;
+    const char *from_file;
+};
 
 struct replaying {
     struct program *program;
-    struct sender *sender; /* NULL: a dry run */
+    struct bus *bus;
+    const struct options *options;
+    struct replay_batch *batch;
     struct event_decoder *decoder;
-    struct buffer text;
-    uint64_t selected, skipped;
+    struct json_reader *reader;
+    struct json_text_set sets[JSON_TEXT_SETS];
+    size_t set_count;
+    struct buffer text, changed;
+    bool counts_only;
+    uint64_t selected, skipped, replayed_before, taken;
     int result;
     struct error error;
 };
+
+/* --- one letter ---- */
 
 static bool starts_with(const char *text, const char *prefix)
 {
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-static bool has_name(struct bus_bytes topic, const char *name, size_t length)
-{
-    return topic.size_bytes == length && memcmp(topic.data, name, length) == 0;
-}
-
 static bool skip(struct replaying *replaying, const struct bus_record *letter, const char *why)
 {
     replaying->skipped++;
-    (void)fprintf(stderr, "buscat: %s %d:%" PRId64 " is left out: %s\n", letter->topic,
-                  (int)letter->partition, letter->offset, why);
+    if (!replaying->counts_only) {
+        (void)fprintf(stderr, "buscat: %s %d:%" PRId64 " is left out: %s\n", letter->topic,
+                      (int)letter->partition, letter->offset, why);
+    }
     return true;
 }
 
@@ -58,132 +82,372 @@ static void keep_headers(struct bus_header headers[HEADER_LIMIT], struct bus_rec
     }
 }
 
-static bool publish(struct replaying *replaying, const struct bus_record *record,
-                    const struct bus_record *letter, const struct dead_letter_view *view)
+static int64_t attempts_of(const struct dead_letter_view *view)
 {
-    if (replaying->sender != NULL) {
-        replaying->result = sender_put(replaying->sender, record, replaying->selected, &replaying->error);
+    char digits[12] = "";
+    if (view->attempts.size_bytes > 0 && view->attempts.size_bytes < sizeof digits) {
+        memcpy(digits, view->attempts.data, view->attempts.size_bytes);
+    }
+    return strtoll(digits, NULL, 10); /* nonsense is 0 */
+}
+
+/* NULL: nothing that the letter itself says is against it. */
+static const char *find_obstacle(const struct replaying *replaying, const struct dlq_letter *letter,
+                                 const char *topic)
+{
+    const struct dead_letter_view *view = &letter->view;
+    if (view->truncated) {
+        return "only its beginning was kept";
+    }
+    /* The header names the topic, but it may not send the record just anywhere. */
+    if (view->topic.size_bytes != strlen(topic) || memcmp(view->topic.data, topic, strlen(topic)) != 0) {
+        return "its header __connect.errors.topic doesn't name the topic it came from";
+    }
+    if (attempts_of(view) >= replaying->options->max_attempts) {
+        return "it has failed too often already (--max-attempts)";
+    }
+    return NULL;
+}
+
+static bool publish(struct replaying *replaying, const struct bus_record *record,
+                    const struct dlq_letter *letter)
+{
+    const struct bus_record *old = letter->record;
+    replaying->taken++;
+    if (replaying->counts_only) {
+        return true;
+    }
+    if (replaying->batch != NULL) {
+        replaying->result = replay_batch_put(replaying->batch, record, old, &replaying->error);
         return replaying->result == BUS_OK;
     }
-    buffer_append_format(&replaying->text, "%s %d:%" PRId64 " -> %s  ", letter->topic, (int)letter->partition,
-                         letter->offset, record->topic);
-    output_append_readable(&replaying->text, view->reason.data, view->reason.size_bytes);
+    buffer_append_format(&replaying->text, "%s %d:%" PRId64 " -> %s  ", old->topic, (int)old->partition,
+                         old->offset, record->topic);
+    output_append_readable(&replaying->text, letter->view.reason.data, letter->view.reason.size_bytes);
     buffer_append_text(&replaying->text, "  key ");
     output_append_readable(&replaying->text, record->key.data, record->key.size_bytes);
+    if (replaying->set_count > 0 || replaying->options->from_file != NULL) {
+        buffer_append_text(&replaying->text, "\n    ");
+        output_append_readable(&replaying->text, record->value.data, record->value.size_bytes);
+    }
     buffer_append_char(&replaying->text, '\n');
     return output_flush(&replaying->text, STDOUT_FILENO, &replaying->error) == OUTPUT_OK;
 }
 
-static bool replay_letter(void *context, const struct bus_record *letter, const struct dead_letter_view *view)
+static bool replay_letter(void *context, const struct dlq_letter *letter)
 {
     struct replaying *replaying = context;
+    const struct bus_record *old = letter->record;
     replaying->selected++;
-    if (view->truncated) {
-        return skip(replaying, letter, "only its beginning was kept");
+    if (letter->was_replayed && !replaying->options->again) {
+        replaying->replayed_before++;
+        return true;
     }
-    /* The header names the topic, but it may not send the record just anywhere. */
     char topic[BUS_TOPIC_BYTES];
-    size_t length = strlen(letter->topic) - strlen(".dlq");
-    (void)snprintf(topic, sizeof topic, "%.*s", (int)length, letter->topic);
-    if (!has_name(view->topic, topic, length)) {
-        return skip(replaying, letter,
-                    "its header __connect.errors.topic doesn't name the topic it came from");
+    (void)snprintf(topic, sizeof topic, "%.*s", (int)(strlen(old->topic) - strlen(".dlq")), old->topic);
+    const char *obstacle = find_obstacle(replaying, letter, topic);
+    if (obstacle != NULL) {
+        return skip(replaying, old, obstacle);
     }
     struct bus_header headers[HEADER_LIMIT];
     char storage[EVENT_KEY_BYTES];
     struct bus_record record = {
-        .topic = topic, .partition = BUS_PARTITION_BY_KEY, .key = letter->key, .value = letter->value};
-    keep_headers(headers, &record, letter);
-    struct bus_bytes key;
-    if (contract_key(replaying->decoder, topic, letter->value, storage, &key)) {
-        record.key = key;
+        .topic = topic, .partition = BUS_PARTITION_BY_KEY, .key = old->key, .value = old->value};
+    keep_headers(headers, &record, old);
+    buffer_clear(&replaying->changed);
+    if (replaying->set_count > 0) {
+        if (!json_text_change(&replaying->changed, replaying->reader, old->value.data, old->value.size_bytes,
+                              replaying->sets, replaying->set_count)) {
+            return skip(replaying, old, "--set needs a JSON object; put it right in a file (--from-file)");
+        }
+        record.value = (struct bus_bytes){replaying->changed.data, replaying->changed.size};
     }
-    return publish(replaying, &record, letter, view);
+    struct bus_bytes key;
+    struct event_fault fault;
+    char why[512];
+    if (contract_check(replaying->decoder, topic, record.value,
+                       clock_wall_ms(program_clock(replaying->program)), storage, &key, &fault) != EVENT_OK) {
+        (void)snprintf(why, sizeof why, "it would fail again, %s: %s", event_reason_name(fault.reason),
+                       fault.message);
+        return skip(replaying, old, why);
+    }
+    record.key = key.size_bytes > 0 ? key : record.key;
+    return publish(replaying, &record, letter);
 }
 
-static int report(const struct replaying *replaying)
+/* --- letters from a file ---- */
+
+static int replay_line(struct replaying *replaying, struct dlq_selection *selection,
+                       struct envelope_reader *envelopes, const struct line_reader *lines, const char *line,
+                       size_t size, struct error *error)
 {
-    if (replaying->sender == NULL) {
-        command_remark("%" PRIu64 " dead letters would be published again, %" PRIu64 " left out",
-                       replaying->selected - replaying->skipped, replaying->skipped);
+    char topic[BUS_TOPIC_BYTES];
+    struct bus_record record = {.topic = topic};
+    struct dlq_letter letter = {.record = &record};
+    struct error why;
+    dlq_name_topic(topic, selection->topic);
+    if (envelope_read(envelopes, line, size, &record, &why) != 0 || record.partition < 0 ||
+        record.offset < 0) {
+        return error_set(error, -1, "%s line %" PRIu64 " is no letter of dlq show --envelope: %s",
+                         replaying->options->from_file, lines->number,
+                         record.offset < 0 ? "partition and offset are missing" : why.message);
+    }
+    dead_letter_read(&letter.view, &record);
+    letter.was_replayed = dlq_marks_have(&selection->marks, &record);
+    return replay_letter(replaying, &letter) ? 0 : -1;
+}
+
+static int read_lines(struct replaying *replaying, struct dlq_selection *selection, struct line_reader *lines,
+                      struct envelope_reader *envelopes, struct error *error)
+{
+    int result = 0;
+    while (result == 0 && !program_is_stopping(replaying->program)) {
+        const char *line = NULL;
+        size_t size = 0;
+        switch (line_reader_next(lines, WAIT_MS, &line, &size, error)) {
+        case LINE_READ:
+            result = size == 0 ? 0 : replay_line(replaying, selection, envelopes, lines, line, size, error);
+            break;
+        case LINE_WAITING:
+            break;
+        case LINE_END:
+            return 0;
+        case LINE_TOO_LONG:
+            return error_set(error, -1, "%s line %" PRIu64 " is longer than 16 MiB",
+                             replaying->options->from_file, lines->number);
+        case LINE_FAILED:
+            return -1;
+        }
+    }
+    return result;
+}
+
+static int read_file(struct replaying *replaying, struct dlq_selection *selection, struct error *error)
+{
+    struct envelope_reader *envelopes = NULL;
+    struct line_reader lines;
+    int fd = open(replaying->options->from_file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return error_set_errno(error, -1, errno, "cannot open %s", replaying->options->from_file);
+    }
+    line_reader_init(&lines, fd, ENVELOPE_LINE_BYTES);
+    int result = envelope_reader_create(&envelopes, error);
+    if (result == 0) {
+        result = dlq_selection_read_marks(replaying->program, replaying->bus, selection, error);
+    }
+    if (result == 0) {
+        result = read_lines(replaying, selection, &lines, envelopes, error);
+    }
+    envelope_reader_destroy(envelopes);
+    line_reader_free(&lines);
+    (void)close(fd);
+    return result;
+}
+
+/* --- all letters ---- */
+
+static int read_letters(struct replaying *replaying, struct dlq_selection *selection, struct error *error)
+{
+    replaying->selected = replaying->skipped = replaying->replayed_before = replaying->taken = 0;
+    int result = replaying->options->from_file != NULL
+                     ? read_file(replaying, selection, error)
+                     : dlq_selection_read(replaying->program, replaying->bus, selection, replay_letter,
+                                          replaying, error);
+    if (replaying->result != BUS_OK) {
+        *error = replaying->error;
+        return -1;
+    }
+    return result;
+}
+
+static int report(const struct replaying *replaying, const struct replay_totals *totals)
+{
+    char before[64] = "";
+    if (replaying->replayed_before > 0) {
+        (void)snprintf(before, sizeof before, ", %" PRIu64 " published before (--again)",
+                       replaying->replayed_before);
+    }
+    if (replaying->batch == NULL) {
+        command_remark("%" PRIu64 " dead letters would be published again, %" PRIu64 " left out%s",
+                       replaying->taken, replaying->skipped, before);
         return PROGRAM_DONE;
     }
-    const struct sender_totals *totals = sender_read_totals(replaying->sender);
     (void)printf("%" PRIu64 " dead letters published again, %" PRIu64 " not acknowledged, %" PRIu64
-                 " left out\n",
-                 totals->acknowledged, totals->taken - totals->acknowledged, replaying->skipped);
+                 " left out%s\n",
+                 totals->acknowledged, totals->taken - totals->acknowledged, replaying->skipped, before);
     bool all = totals->acknowledged == totals->taken && replaying->skipped == 0;
     return all && !program_is_stopping(replaying->program) ? PROGRAM_DONE : PROGRAM_FAILED;
 }
 
-static int replay(struct replaying *replaying, struct bus *bus, const struct dlq_selection *selection,
-                  bool dry_run)
+/* Many want a look first. */
+static int count_first(struct replaying *replaying, struct dlq_selection *selection, struct error *error)
+{
+    if (replaying->options->yes || replaying->options->dry_run) {
+        return PROGRAM_DONE;
+    }
+    replaying->counts_only = true;
+    int result = read_letters(replaying, selection, error);
+    replaying->counts_only = false;
+    if (result != 0) {
+        return command_fail(error);
+    }
+    return replaying->taken <= MANY
+               ? PROGRAM_DONE
+               : command_refuse("%" PRIu64 " dead letters would be published: look with --dry-run, then add "
+                                "--yes",
+                                replaying->taken);
+}
+
+static int replay(struct replaying *replaying, struct dlq_selection *selection)
 {
     struct error error;
-    int code = PROGRAM_FAILED;
-    buffer_init(&replaying->text, 0);
-    if (event_decoder_create(&replaying->decoder, &error) != 0 ||
-        (!dry_run && sender_create(&replaying->sender, replaying->program, bus, &error) != BUS_OK) ||
-        dlq_selection_read(replaying->program, bus, selection, replay_letter, replaying, &error) != 0) {
-        code = command_fail(&error);
-    } else {
-        if (replaying->sender != NULL) {
-            sender_drain(replaying->sender);
-        }
-        code = report(replaying);
-        if (replaying->result != BUS_OK) {
-            code = command_fail(&replaying->error);
+    struct replay_totals totals = {0};
+    int code = count_first(replaying, selection, &error);
+    if (code != PROGRAM_DONE) {
+        return code;
+    }
+    if (!replaying->options->dry_run &&
+        replay_batch_create(&replaying->batch, replaying->program, replaying->bus, &error) != BUS_OK) {
+        return command_fail(&error);
+    }
+    int result = read_letters(replaying, selection, &error);
+    if (replaying->batch != NULL &&
+        replay_batch_end(replaying->batch, &totals, &replaying->error) != BUS_OK) {
+        error = replaying->error;
+        result = -1;
+    }
+    code = report(replaying, &totals);
+    replay_batch_destroy(replaying->batch);
+    return result == 0 ? code : command_fail(&error);
+}
+
+static int parse_sets(struct replaying *replaying)
+{
+    const struct setting_list *sets = &replaying->options->sets;
+    if (sets->count > JSON_TEXT_SETS) {
+        return command_refuse("--set may be given %d times", JSON_TEXT_SETS);
+    }
+    for (size_t i = 0; i < sets->count; i++) {
+        if (!json_text_parse_set(&replaying->sets[replaying->set_count++], replaying->reader,
+                                 sets->items[i])) {
+            return command_refuse("--set: '%s' is not allowed; give FIELD=VALUE", sets->items[i]);
         }
     }
-    sender_destroy(replaying->sender);
-    event_decoder_destroy(replaying->decoder);
-    buffer_free(&replaying->text);
-    return code;
+    return PROGRAM_DONE;
+}
+
+static int check_usage(const struct options *options, const struct dlq_selection *selection)
+{
+    struct error error;
+    if (dlq_selection_check(selection, &error) != 0) {
+        return command_refuse("%s", error.message);
+    }
+    bool selects = options->all || selection->reasons.count > 0 || selection->offsets.count > 0;
+    if (options->from_file != NULL && (selects || selection->topic == NULL)) {
+        return command_refuse("dlq replay --from-file needs the TOPIC, and takes all that the file holds");
+    }
+    return selects || options->from_file != NULL
+               ? PROGRAM_DONE
+               : command_refuse("dlq replay needs --reason, --offset or --all");
+}
+
+static int run(struct replaying *replaying, struct dlq_selection *selection)
+{
+    struct error error;
+    int code = check_usage(replaying->options, selection);
+    if (code != PROGRAM_DONE) {
+        return code;
+    }
+    if (event_decoder_create(&replaying->decoder, &error) != 0 ||
+        json_reader_create(&replaying->reader, DEAD_LETTER_VALUE_BYTES, &error) != JSON_OK) {
+        return command_fail(&error);
+    }
+    code = parse_sets(replaying);
+    return code == PROGRAM_DONE ? replay(replaying, selection) : code;
+}
+
+static void add_settings(struct options *options, struct setting settings[OWN_SETTINGS])
+{
+    const struct setting own[OWN_SETTINGS] = {
+        {.name = "all",
+         .type = SETTING_BOOLEAN,
+         .target = &options->all,
+         .help = "every dead letter of the topics"},
+        {.name = "dry-run",
+         .type = SETTING_BOOLEAN,
+         .target = &options->dry_run,
+         .help = "print what would be published, publish nothing"},
+        {.name = "yes",
+         .type = SETTING_BOOLEAN,
+         .target = &options->yes,
+         .help = "publish more than 10 without a look"},
+        {.name = "again",
+         .type = SETTING_BOOLEAN,
+         .target = &options->again,
+         .help = "those too that were published again before"},
+        {.name = "max-attempts",
+         .type = SETTING_INTEGER,
+         .target = &options->max_attempts,
+         .default_text = "3",
+         .value_name = "N",
+         .minimum = 1,
+         .maximum = 1000000,
+         .help = "not those that have failed so often"},
+        {.name = "set",
+         .type = SETTING_LIST,
+         .target = &options->sets,
+         .value_name = "FIELD=VALUE",
+         .help = "puts a field right, e.g. count=1; may be repeated"},
+        {.name = "from-file",
+         .type = SETTING_TEXT,
+         .target = &options->from_file,
+         .value_name = "FILE",
+         .help = "letters as dlq show --envelope prints them, put right by hand"},
+    };
+    memcpy(settings, own, sizeof own);
 }
 
 int command_dlq_replay(int argc, char **argv)
 {
     struct dlq_selection selection = {.topic = NULL};
-    struct replaying replaying = {.result = BUS_OK};
-    bool dry_run = false;
-    bool all = false;
-    struct setting settings[DLQ_SETTINGS + 2];
+    struct options options = {.all = false};
+    struct replaying replaying = {.options = &options, .result = BUS_OK};
+    struct setting settings[ALL_SETTINGS];
     dlq_selection_settings(&selection, settings);
-    settings[DLQ_SETTINGS] = (struct setting){
-        .name = "all", .type = SETTING_BOOLEAN, .target = &all, .help = "every dead letter of the topics"};
-    settings[DLQ_SETTINGS + 1] = (struct setting){.name = "dry-run",
-                                                  .type = SETTING_BOOLEAN,
-                                                  .target = &dry_run,
-                                                  .help = "print what would be published, publish nothing"};
+    add_settings(&options, settings + DLQ_SETTINGS);
     const struct program_spec spec = {
         .name = "buscat",
         .summary = "dlq replay: publishes dead letters again to the topic they came from",
-        .usage = "dlq replay [TOPIC] (--reason CODE | --offset [P:]N | --all) [flags]",
+        .usage = "dlq replay [TOPIC] (--reason CODE | --offset [P:]N | --all | --from-file FILE) [flags]",
         .notes =
-            "A record gets the contract's key (service.name|cloud.region) where it is valid now, else the "
-            "one it\n"
-            "had, keeps its own headers, and carries dlq.attempts. Letters of which only the beginning was "
-            "kept\n"
-            "are left out. The letters stay in their topic, so what is replayed twice is published twice.\n"
+            "A record gets the contract's key (service.name|cloud.region), keeps its own headers, and "
+            "carries\n"
+            "dlq.attempts. Left out is what would fail again, what has failed --max-attempts times, and "
+            "letters\n"
+            "of which only the beginning was kept. The letters stay in their topic; a mark behind each tells "
+            "that\n"
+            "it was published, so that it isn't published twice (--again).\n"
             "Exits 0 only when all that were selected are published and acknowledged.",
         .settings = settings,
-        .setting_count = DLQ_SETTINGS + 2,
+        .setting_count = ALL_SETTINGS,
         .max_positionals = 1,
     };
-    struct bus *bus = NULL;
     int code = PROGRAM_DONE;
-    if (!command_begin(&replaying.program, &bus, &spec, argc, argv, &code)) {
+    if (!command_begin(&replaying.program, &replaying.bus, &spec, argc, argv, &code)) {
         return code;
     }
     selection.topic = settings_positional(program_settings(replaying.program), 0);
-    struct error error;
-    if (dlq_selection_check(&selection, &error) != 0) {
-        code = command_refuse("%s", error.message);
-    } else if (!all && selection.reasons.count == 0 && selection.offsets.count == 0) {
-        code = command_refuse("dlq replay needs --reason, --offset or --all");
-    } else {
-        code = replay(&replaying, bus, &selection, dry_run);
+    buffer_init(&replaying.text, 0);
+    buffer_init(&replaying.changed, 0);
+    code = run(&replaying, &selection);
+    for (size_t i = 0; i < replaying.set_count; i++) {
+        buffer_free(&replaying.sets[i].value);
     }
+    buffer_free(&replaying.changed);
+    buffer_free(&replaying.text);
+    json_reader_destroy(replaying.reader);
+    event_decoder_destroy(replaying.decoder);
+    dlq_selection_free(&selection);
     program_end(replaying.program);
     return code;
 }

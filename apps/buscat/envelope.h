@@ -4,8 +4,8 @@
  *
  * key_base64 and value_base64 stand in for key and value that aren't UTF-8; null: there is none. A header's
  * value is a text, null, {"base64":"…"} where it isn't UTF-8, or an array of these where several headers have
- * the name. Reading ignores offset and timestamp, which are the bus's to give, and takes a partition as an
- * order. */
+ * the name. Reading ignores the timestamp, which is the bus's to give; partition and offset (-1: none) are
+ * what the line says, for produce an order and nothing. */
 #ifndef BUSCAT_ENVELOPE_H
 #define BUSCAT_ENVELOPE_H
 

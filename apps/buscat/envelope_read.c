@@ -53,14 +53,30 @@ static bool take_field_name(struct envelope_reader *reader, const char *text, si
         "only partition, offset, timestamp, key, key_base64, headers, value and value_base64 are known");
 }
 
+/* A whole number from 0 to most. */
+static bool scan_whole(const char *text, size_t size, uint64_t most, struct json_number *number)
+{
+    (void)json_number_scan(text, size, number);
+    return number->exact && number->exponent == 0 && !number->negative && number->mantissa <= most;
+}
+
 static bool take_partition(struct envelope_reader *reader, const char *text, size_t size)
 {
     struct json_number number;
-    (void)json_number_scan(text, size, &number);
-    if (!number.exact || number.exponent != 0 || number.negative || number.mantissa > INT32_MAX) {
+    if (!scan_whole(text, size, INT32_MAX, &number)) {
         return refuse(reader, "must be a partition's number");
     }
     reader->record->partition = (int32_t)number.mantissa;
+    return true;
+}
+
+static bool take_offset(struct envelope_reader *reader, const char *text, size_t size)
+{
+    struct json_number number;
+    if (!scan_whole(text, size, INT64_MAX, &number)) {
+        return refuse(reader, "must be an offset");
+    }
+    reader->record->offset = (int64_t)number.mantissa;
     return true;
 }
 
@@ -106,7 +122,9 @@ static bool take_field(struct envelope_reader *reader, enum json_token token, co
         if (token != JSON_TOKEN_NUMBER) {
             return refuse(reader, "must be a number");
         }
-        return !field_is(reader, "partition") || take_partition(reader, text, size);
+        return field_is(reader, "partition") ? take_partition(reader, text, size)
+               : field_is(reader, "offset")  ? take_offset(reader, text, size)
+                                             : true;
     }
     return take_key_or_value(reader, token, text, size);
 }
@@ -209,6 +227,7 @@ int envelope_read(struct envelope_reader *reader, const char *text, size_t size,
 {
     record->key = record->value = (struct bus_bytes){NULL, 0};
     record->partition = BUS_PARTITION_BY_KEY;
+    record->offset = -1;
     record->headers = reader->headers;
     record->header_count = 0;
     reader->record = record;
