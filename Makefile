@@ -104,6 +104,12 @@ bench: install ## benchmarks, side by side with what they are compared with
 	@cmake --build --preset release
 	@for program in build/bench/bench_*; do echo "--- $$program"; $$program || exit 1; done
 
+.PHONY: latency
+latency: install ## from the event that decides to an alert that can be read, at RATE events a second (50000), on both buses
+	@$(call configure,release)
+	@cmake --build --preset release --target programs bench_latency
+	@scripts/measure-latency
+
 .PHONY: fuzz
 fuzz: install ## each fuzz target for FUZZ_SECONDS (default 60)
 	@$(call configure,fuzz)

@@ -142,6 +142,25 @@ void kafka_member_drop_transaction(struct kafka_member *member, int timeout_ms)
     member->in_transaction = false;
 }
 
+/* A topic that the client hears of with its first record keeps that record waiting for up to a second, until
+ * the client asks for leaders again. So it hears of all known ones before the first alert. */
+static void know_topics(struct kafka_member *member)
+{
+    struct kafka_bus *bus = member->bus;
+    const struct rd_kafka_metadata *metadata = NULL;
+    (void)pthread_mutex_lock(&bus->lock);
+    for (size_t i = 0; i < bus->topic_count; i++) {
+        rd_kafka_topic_t *topic = rd_kafka_topic_new(member->producer, bus->topics[i].name, NULL);
+        if (topic != NULL) {
+            rd_kafka_topic_destroy(topic); /* our hold on it alone */
+        }
+    }
+    (void)pthread_mutex_unlock(&bus->lock);
+    if (rd_kafka_metadata(member->producer, 0, NULL, &metadata, INIT_MS) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        rd_kafka_metadata_destroy(metadata);
+    }
+}
+
 int kafka_member_prepare(struct kafka_member *member, struct error *error)
 {
     if (member->producer_ready || !member->has_group) {
@@ -156,6 +175,7 @@ int kafka_member_prepare(struct kafka_member *member, struct error *error)
     struct answer answer = init_transactions(member);
     if (answer.done) {
         member->producer_ready = true;
+        know_topics(member);
         kafka_note_connected(member->bus);
         return BUS_OK;
     }
@@ -342,7 +362,9 @@ int kafka_commit(struct bus_member *base, struct error *error)
     if (!member->in_transaction && member->advance_count == 0) {
         return member->reset ? error_set(error, BUS_RESET, "the partitions were lost") : BUS_OK;
     }
-    int64_t deadline_ms = clock_steady_ms(clock_system()) + KAFKA_COMMIT_MS;
+    int64_t begin_ms = clock_steady_ms(clock_system());
+    int64_t deadline_ms = begin_ms + KAFKA_COMMIT_MS;
+    bool is_begun = member->in_transaction;
     int result = check_open(member, error);
     if (result == BUS_OK && rd_kafka_assignment_lost(member->consumer) != 0) {
         result = reset(member, "the commit is void", "the partitions were lost", error);
@@ -353,9 +375,13 @@ int kafka_commit(struct bus_member *base, struct error *error)
     if (result == BUS_OK) {
         result = send_offsets(member, deadline_ms, error);
     }
+    int64_t offsets_ms = clock_steady_ms(clock_system());
     if (result == BUS_OK) {
         result = end_transaction(member, deadline_ms, error);
     }
+    log_debug_with(member->bus->log, "transaction", log_boolean("with_outputs", is_begun),
+                   log_integer("offsets_ms", offsets_ms - begin_ms),
+                   log_integer("end_ms", clock_steady_ms(clock_system()) - offsets_ms));
     if (result != BUS_OK) {
         return result;
     }
