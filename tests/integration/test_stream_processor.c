@@ -37,6 +37,8 @@ struct world {
     struct process *processor;
     char rules[TEST_PATH_BYTES]; /* the rule file */
     const char *idle_after;      /* a flag */
+    const char
+        *ticks; /* off: the events' time passes faster than the wall clock, which must not get into it */
     uint16_t port;
     struct random random;
     int64_t now_ms;    /* event time of the next event */
@@ -56,6 +58,7 @@ static int begin(void **state)
     path_join(world->log_path, world->directory, "processor.log");
     (void)snprintf(world->rules, sizeof world->rules, "%s", OBS_SOURCE_DIR "/config/anomaly-rules.yaml");
     world->idle_after = "--idle-after=15s";
+    world->ticks = "--ticks=off";
     if (kafka_url != NULL) {
         (void)snprintf(world->url, sizeof world->url, "%s", kafka_url);
     } else {
@@ -112,6 +115,7 @@ static void start_processor(struct world *world)
                                 "--rules",
                                 world->rules,
                                 world->idle_after,
+                                world->ticks,
                                 "--commit-interval=100ms",
                                 "--log-format=text",
                                 NULL};
@@ -421,6 +425,7 @@ static void a_platform_that_falls_silent_as_a_whole_is_noticed_by_ticks(void **s
         skip(); /* the other tests' events are newer than this one's history */
     }
     world->now_ms = clock_wall_ms(clock_system()) - 3700 * INT64_C(1000);
+    world->ticks = "--ticks=on";
     start_processor(world);
     produce_pair(world, NULL, "hushed-service", 3700);
     int64_t since_ms = clock_steady_ms(clock_system());
@@ -671,6 +676,7 @@ static void a_silent_bus_gets_ticks_and_the_silence_is_told_once(void **state)
 {
     struct world *world = *state;
     world->idle_after = "--idle-after=1s";
+    world->ticks = "--ticks=on";
     path_join(world->rules, world->directory, "silence.yaml");
     file_write_text(world->rules,
                     "rules: [{name: Hushed, signal: error_rate, above: 0.5, severity: info, match: "
