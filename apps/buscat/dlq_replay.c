@@ -7,16 +7,13 @@
 #include "clock/clock.h"
 #include "command.h"
 #include "contract_key.h"
+#include "dlq_file.h"
 #include "dlq_select.h"
-#include "envelope.h"
 #include "event/decode.h"
 #include "json_text.h"
-#include "line_reader.h"
 #include "output.h"
 #include "replay_batch.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +22,6 @@
 
 #define HEADER_LIMIT 64
 #define MANY         10 /* more want --yes */
-#define WAIT_MS      200
 #define OWN_SETTINGS 7
 #define ALL_SETTINGS (DLQ_SETTINGS + OWN_SETTINGS)
 
@@ -175,82 +171,14 @@ static bool replay_letter(void *context, const struct dlq_letter *letter)
     return publish(replaying, &record, letter);
 }
 
-/* --- letters from a file ---- */
-
-static int replay_line(struct replaying *replaying, struct dlq_selection *selection,
-                       struct envelope_reader *envelopes, const struct line_reader *lines, const char *line,
-                       size_t size, struct error *error)
-{
-    char topic[BUS_TOPIC_BYTES];
-    struct bus_record record = {.topic = topic};
-    struct dlq_letter letter = {.record = &record};
-    struct error why;
-    dlq_name_topic(topic, selection->topic);
-    if (envelope_read(envelopes, line, size, &record, &why) != 0 || record.partition < 0 ||
-        record.offset < 0) {
-        return error_set(error, -1, "%s line %" PRIu64 " is no letter of dlq show --envelope: %s",
-                         replaying->options->from_file, lines->number,
-                         record.offset < 0 ? "partition and offset are missing" : why.message);
-    }
-    dead_letter_read(&letter.view, &record);
-    letter.was_replayed = dlq_marks_have(&selection->marks, &record);
-    return replay_letter(replaying, &letter) ? 0 : -1;
-}
-
-static int read_lines(struct replaying *replaying, struct dlq_selection *selection, struct line_reader *lines,
-                      struct envelope_reader *envelopes, struct error *error)
-{
-    int result = 0;
-    while (result == 0 && !program_is_stopping(replaying->program)) {
-        const char *line = NULL;
-        size_t size = 0;
-        switch (line_reader_next(lines, WAIT_MS, &line, &size, error)) {
-        case LINE_READ:
-            result = size == 0 ? 0 : replay_line(replaying, selection, envelopes, lines, line, size, error);
-            break;
-        case LINE_WAITING:
-            break;
-        case LINE_END:
-            return 0;
-        case LINE_TOO_LONG:
-            return error_set(error, -1, "%s line %" PRIu64 " is longer than 16 MiB",
-                             replaying->options->from_file, lines->number);
-        case LINE_FAILED:
-            return -1;
-        }
-    }
-    return result;
-}
-
-static int read_file(struct replaying *replaying, struct dlq_selection *selection, struct error *error)
-{
-    struct envelope_reader *envelopes = NULL;
-    struct line_reader lines;
-    int fd = open(replaying->options->from_file, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return error_set_errno(error, -1, errno, "cannot open %s", replaying->options->from_file);
-    }
-    line_reader_init(&lines, fd, ENVELOPE_LINE_BYTES);
-    int result = envelope_reader_create(&envelopes, error);
-    if (result == 0) {
-        result = dlq_selection_read_marks(replaying->program, replaying->bus, selection, error);
-    }
-    if (result == 0) {
-        result = read_lines(replaying, selection, &lines, envelopes, error);
-    }
-    envelope_reader_destroy(envelopes);
-    line_reader_free(&lines);
-    (void)close(fd);
-    return result;
-}
-
 /* --- all letters ---- */
 
 static int read_letters(struct replaying *replaying, struct dlq_selection *selection, struct error *error)
 {
     replaying->selected = replaying->skipped = replaying->replayed_before = replaying->taken = 0;
     int result = replaying->options->from_file != NULL
-                     ? read_file(replaying, selection, error)
+                     ? dlq_file_read(replaying->program, replaying->bus, selection,
+                                     replaying->options->from_file, replay_letter, replaying, error)
                      : dlq_selection_read(replaying->program, replaying->bus, selection, replay_letter,
                                           replaying, error);
     if (replaying->result != BUS_OK) {

@@ -376,6 +376,61 @@ static void utilisation_is_the_mean_of_its_samples(void **state)
     block_pool_deinit(&pool);
 }
 
+#define QUANTILE_EVENTS 30000
+
+/* So as rules and pages see them: through the window's codes, over seconds that come and go, with records
+ * that are late. */
+static void a_windows_quantiles_are_within_one_percent_of_the_exact_nearest_rank(void **state)
+{
+    (void)state;
+    static double (*const shapes[])(struct random *) = {log_normal, bimodal, heavy_tailed};
+    static const struct window_layout layout = {.lengths_s = {10, 60}, .length_count = 2};
+    static const double quantiles[] = {0.5, 0.95, 0.99};
+    static double values[QUANTILE_EVENTS], sorted[QUANTILE_EVENTS];
+    static int64_t seconds[QUANTILE_EVENTS];
+    static struct histogram histogram;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        for (size_t shape = 0; shape < 3; shape++) {
+            struct block_pool pool;
+            struct random random;
+            random_init(&random, seed * 1000 + shape);
+            block_pool_init(&pool);
+            struct window *window = window_create(&layout, &pool, 1000);
+            for (size_t i = 0; i < QUANTILE_EVENTS; i++) {
+                int64_t now_s = 1000 + (int64_t)(i * 200 / QUANTILE_EVENTS);
+                window_advance(window, now_s);
+                values[i] = shapes[shape](&random);
+                seconds[i] =
+                    now_s - (random_below(&random, 20) == 0 ? (int64_t)random_below(&random, 15) : 0);
+                window_add(window, seconds[i], values[i], false, 1);
+            }
+            for (size_t w = 0; w < 2; w++) {
+                size_t count = 0;
+                for (size_t i = 0; i < QUANTILE_EVENTS; i++) {
+                    if (seconds[i] > window_now(window) - layout.lengths_s[w]) {
+                        sorted[count++] = values[i];
+                    }
+                }
+                qsort(sorted, count, sizeof sorted[0], by_value);
+                histogram_clear(&histogram);
+                window_read_values(window, layout.lengths_s[w], WINDOW_BEGINNING, &histogram);
+                assert_int_equal(histogram.total, count);
+                for (size_t q = 0; q < 3; q++) {
+                    double exact = sorted[histogram_rank(quantiles[q], count) - 1];
+                    double found = histogram_quantile(&histogram, quantiles[q]);
+                    if (fabs(found - exact) > 0.01 * exact) {
+                        fail_msg("seed %llu, shape %zu, %u s: P%g is %g, should be %g",
+                                 (unsigned long long)seed, shape, layout.lengths_s[w], 100 * quantiles[q],
+                                 found, exact);
+                    }
+                }
+            }
+            window_destroy(window);
+            block_pool_deinit(&pool);
+        }
+    }
+}
+
 /* --- time ---- */
 
 static void time_is_rounded_down_and_never_ahead_of_the_bus(void **state)
@@ -410,6 +465,7 @@ int main(void)
         cmocka_unit_test(a_window_counts_what_a_list_of_all_events_counts),
         cmocka_unit_test(a_second_of_a_hundred_thousand_records_is_counted_exactly),
         cmocka_unit_test(utilisation_is_the_mean_of_its_samples),
+        cmocka_unit_test(a_windows_quantiles_are_within_one_percent_of_the_exact_nearest_rank),
         cmocka_unit_test(time_is_rounded_down_and_never_ahead_of_the_bus),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
