@@ -15,8 +15,8 @@ int64_t test_now_ms(void)
     return clock_steady_ms(clock_system());
 }
 
-void reader_join(struct bus_reader *reader, struct bus *bus, const struct bus_member_settings *settings,
-                 int64_t from)
+void bus_reader_join(struct bus_reader *reader, struct bus *bus, const struct bus_member_settings *settings,
+                     int64_t from)
 {
     memset(reader, 0, sizeof *reader);
     reader->start_from = from;
@@ -35,7 +35,7 @@ void reader_join(struct bus_reader *reader, struct bus *bus, const struct bus_me
     }
 }
 
-void reader_leave(struct bus_reader *reader)
+void bus_reader_leave(struct bus_reader *reader)
 {
     if (reader->member != NULL && bus_leave(reader->member, &reader->error) != BUS_OK) {
         fail_msg("bus_leave: %s", reader->error.message);
@@ -165,7 +165,7 @@ static void take_partition(struct bus_reader *reader, enum bus_turn_kind kind,
     }
 }
 
-enum bus_turn_kind reader_pump(struct bus_reader *reader, int timeout_ms)
+enum bus_turn_kind bus_reader_pump(struct bus_reader *reader, int timeout_ms)
 {
     struct bus_turn turn;
     if (bus_poll(reader->member, timeout_ms, &turn, &reader->error) != BUS_OK) {
@@ -191,7 +191,7 @@ enum bus_turn_kind reader_pump(struct bus_reader *reader, int timeout_ms)
     return turn.kind;
 }
 
-size_t reader_owned(const struct bus_reader *reader)
+size_t bus_reader_owned(const struct bus_reader *reader)
 {
     size_t count = 0;
     for (size_t i = 0; i < READER_PARTITIONS; i++) {
@@ -200,22 +200,22 @@ size_t reader_owned(const struct bus_reader *reader)
     return count;
 }
 
-void reader_wait_records(struct bus_reader *reader, size_t count)
+void bus_reader_wait_records(struct bus_reader *reader, size_t count)
 {
     const int64_t deadline_ms = test_now_ms() + PATIENCE_MS;
     while (reader->record_count < count && test_now_ms() < deadline_ms) {
-        (void)reader_pump(reader, 100);
+        (void)bus_reader_pump(reader, 100);
     }
     assert_int_equal(reader->record_count, count);
 }
 
-void reader_wait_owned(struct bus_reader *reader, size_t count)
+void bus_reader_wait_owned(struct bus_reader *reader, size_t count)
 {
     const int64_t deadline_ms = test_now_ms() + PATIENCE_MS;
-    while (reader_owned(reader) != count && test_now_ms() < deadline_ms) {
-        (void)reader_pump(reader, 100);
+    while (bus_reader_owned(reader) != count && test_now_ms() < deadline_ms) {
+        (void)bus_reader_pump(reader, 100);
     }
-    assert_int_equal(reader_owned(reader), count);
+    assert_int_equal(bus_reader_owned(reader), count);
 }
 
 static size_t count_ends(const struct bus_reader *reader)
@@ -227,24 +227,25 @@ static size_t count_ends(const struct bus_reader *reader)
     return count;
 }
 
-void reader_wait_ends(struct bus_reader *reader, size_t count)
+void bus_reader_wait_ends(struct bus_reader *reader, size_t count)
 {
     const int64_t deadline_ms = test_now_ms() + PATIENCE_MS;
     while (count_ends(reader) < count && test_now_ms() < deadline_ms) {
-        (void)reader_pump(reader, 100);
+        (void)bus_reader_pump(reader, 100);
     }
     assert_int_equal(count_ends(reader), count);
 }
 
-void reader_wait_kind(struct bus_reader *reader, enum bus_turn_kind kind)
+void bus_reader_wait_kind(struct bus_reader *reader, enum bus_turn_kind kind)
 {
     const int64_t deadline_ms = test_now_ms() + PATIENCE_MS;
-    while (reader_pump(reader, 100) != kind && test_now_ms() < deadline_ms) {
+    while (bus_reader_pump(reader, 100) != kind && test_now_ms() < deadline_ms) {
     }
     assert_int_equal(reader->last, kind);
 }
 
-const struct seen_record *reader_last_of_key(const struct seen_record *records, size_t count, const char *key)
+const struct seen_record *bus_reader_last_of_key(const struct seen_record *records, size_t count,
+                                                 const char *key)
 {
     const struct seen_record *last = NULL;
     for (size_t i = 0; i < count; i++) {

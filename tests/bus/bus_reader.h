@@ -1,7 +1,7 @@
 /* tests/bus/bus_reader: a member of a group as a test needs one: it answers every turn as bus.h asks, and
  * keeps what it was told. Functions fail the running test themselves. */
-#ifndef OBS_TESTS_BUS_READER_H
-#define OBS_TESTS_BUS_READER_H
+#ifndef OBS_TESTS_BUS_BUS_READER_H
+#define OBS_TESTS_BUS_BUS_READER_H
 
 #include "bus/bus.h"
 
@@ -40,20 +40,20 @@ struct bus_reader {
 };
 
 /* What settings ask for; from: where every partition starts. */
-void reader_join(struct bus_reader *reader, struct bus *bus, const struct bus_member_settings *settings,
-                 int64_t from);
+void bus_reader_join(struct bus_reader *reader, struct bus *bus, const struct bus_member_settings *settings,
+                     int64_t from);
 /* Leaves, in order, and frees. */
-void reader_leave(struct bus_reader *reader);
+void bus_reader_leave(struct bus_reader *reader);
 /* One poll and its answer. */
-enum bus_turn_kind reader_pump(struct bus_reader *reader, int timeout_ms);
-void reader_wait_records(struct bus_reader *reader, size_t count);
-void reader_wait_owned(struct bus_reader *reader, size_t count);
+enum bus_turn_kind bus_reader_pump(struct bus_reader *reader, int timeout_ms);
+void bus_reader_wait_records(struct bus_reader *reader, size_t count);
+void bus_reader_wait_owned(struct bus_reader *reader, size_t count);
 /* Until count partitions are owned and read to their end. */
-void reader_wait_ends(struct bus_reader *reader, size_t count);
-void reader_wait_kind(struct bus_reader *reader, enum bus_turn_kind kind);
-size_t reader_owned(const struct bus_reader *reader);
-const struct seen_record *reader_last_of_key(const struct seen_record *records, size_t count,
-                                             const char *key);
+void bus_reader_wait_ends(struct bus_reader *reader, size_t count);
+void bus_reader_wait_kind(struct bus_reader *reader, enum bus_turn_kind kind);
+size_t bus_reader_owned(const struct bus_reader *reader);
+const struct seen_record *bus_reader_last_of_key(const struct seen_record *records, size_t count,
+                                                 const char *key);
 
 int64_t test_now_ms(void);
 

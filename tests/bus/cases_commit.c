@@ -57,7 +57,7 @@ static void outputs_state_and_positions_become_visible_together_and_to_all(void 
     reader_leave(&reader);
 }
 
-static void state_comes_back_by_partition_with_its_last_values(void **state)
+static void long_keys_and_empty_values_of_state_come_back_by_partition(void **state)
 {
     struct world *world = *state;
     const char *in = world_topic(world, "in", 2, false);
@@ -186,8 +186,8 @@ int run_commit_cases(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(outputs_state_and_positions_become_visible_together_and_to_all,
                                         world_set_up, world_tear_down),
-        cmocka_unit_test_setup_teardown(state_comes_back_by_partition_with_its_last_values, world_set_up,
-                                        world_tear_down),
+        cmocka_unit_test_setup_teardown(long_keys_and_empty_values_of_state_come_back_by_partition,
+                                        world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(much_state_comes_in_turns, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(a_member_cannot_speak_for_what_it_does_not_hold, world_set_up,
                                         world_tear_down),

@@ -61,7 +61,7 @@ static void equal_topics_are_shared_alike(void **state)
     reader_leave(&b);
 }
 
-static void a_newer_member_of_the_same_id_fences_the_older(void **state)
+static void a_fenced_member_goes_on_where_the_newer_one_stopped(void **state)
 {
     struct world *world = *state;
     const char *in = world_topic(world, "in", 1, false);
@@ -235,7 +235,7 @@ int run_group_cases(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(partitions_are_shared_and_come_back, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(equal_topics_are_shared_alike, world_set_up, world_tear_down),
-        cmocka_unit_test_setup_teardown(a_newer_member_of_the_same_id_fences_the_older, world_set_up,
+        cmocka_unit_test_setup_teardown(a_fenced_member_goes_on_where_the_newer_one_stopped, world_set_up,
                                         world_tear_down),
         cmocka_unit_test_setup_teardown(members_come_and_go_and_each_record_is_done_once, world_set_up,
                                         world_tear_down),

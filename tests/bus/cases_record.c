@@ -7,25 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void absent_and_empty_are_told_apart(void **state)
-{
-    struct world *world = *state;
-    const char *topic = world_topic(world, "in", 1, false);
-    produce_text(world, topic, 0, NULL, "no key");
-    produce_text(world, topic, 0, "", "empty key");
-    produce_text(world, topic, 0, "no value", NULL);
-    produce_text(world, topic, 0, "empty value", "");
-    struct reader reader;
-    reader_join(&reader, world->bus, NULL, NULL, topic, NULL, NULL);
-    reader_run_until(&reader, has_records, 4);
-    const struct seen_record *seen = reader.records.records;
-    assert_null(seen[0].key);
-    assert_string_equal(seen[1].key, "");
-    assert_null(seen[2].value);
-    assert_string_equal(seen[3].value, "");
-    reader_leave(&reader);
-}
-
 static void bytes_of_any_kind_and_size_go_through(void **state)
 {
     struct world *world = *state;
@@ -74,7 +55,6 @@ static void records_of_a_partition_keep_their_order_and_their_time_never_goes_ba
 int run_record_cases(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(absent_and_empty_are_told_apart, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(bytes_of_any_kind_and_size_go_through, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(
             records_of_a_partition_keep_their_order_and_their_time_never_goes_back, world_set_up,

@@ -1,7 +1,9 @@
 /* What bus.h promises, the same for every driver: test_bus_contract [URL | kafka]. Without an argument the
  * embedded bus in a directory of its own; "kafka" starts a real broker. Names are new in each run, waits are
- * polls. */
+ * polls. The cases of cases_*.c are of the same suite, by subject: odd records, reading, several processes,
+ * members that come and go. */
 #include "bus_reader.h"
+#include "cases.h"
 
 #include "clock/clock.h"
 #include "random/random.h"
@@ -60,8 +62,8 @@ static int make_scene(void **state)
 static int free_scene(void **state)
 {
     struct scene *s = *state;
-    reader_leave(&s->a);
-    reader_leave(&s->b);
+    bus_reader_leave(&s->a);
+    bus_reader_leave(&s->b);
     bus_producer_destroy(s->producer);
     bus_close(s->bus);
     free(s);
@@ -174,7 +176,7 @@ static void join_as(struct scene *s, struct bus_reader *reader, const char *grou
                                                  .member_id = member_id,
                                                  .topics = topics,
                                                  .state_topic = with_state ? s->state : NULL};
-    reader_join(reader, s->bus, &settings, from);
+    bus_reader_join(reader, s->bus, &settings, from);
 }
 
 static void join(struct scene *s, struct bus_reader *reader)
@@ -187,8 +189,8 @@ static void read_topic(const char *topic, size_t partitions, struct bus_reader *
 {
     const char *const topics[] = {topic, NULL};
     const struct bus_member_settings settings = {.topics = topics};
-    reader_join(reader, other, &settings, BUS_FROM_BEGINNING);
-    reader_wait_ends(reader, partitions);
+    bus_reader_join(reader, other, &settings, BUS_FROM_BEGINNING);
+    bus_reader_wait_ends(reader, partitions);
 }
 
 static void advance(struct bus_reader *reader, int32_t partition, int64_t next, const char *note)
@@ -266,11 +268,12 @@ static void records_come_back_in_order_with_all_they_had(void **state)
     produce_text(s, s->topic, 0, "k", NULL);
     produce_text(s, s->topic, 0, NULL, "v2");
     produce_text(s, s->topic, 0, "k", "");
+    produce_text(s, s->topic, 0, "", "v4");
     drain(s->producer);
     join_as(s, &s->a, NULL, NULL, false, BUS_FROM_BEGINNING);
-    reader_wait_records(&s->a, 4);
+    bus_reader_wait_records(&s->a, 5);
     const struct seen_record *r = s->a.records;
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 5; i++) {
         assert_int_equal(r[i].offset, i);
         assert_true(r[i].appended_ms > clock_wall_ms(clock_system()) - 60000);
         assert_false(r[i].replayed);
@@ -284,6 +287,8 @@ static void records_come_back_in_order_with_all_they_had(void **state)
     assert_true(r[3].has_value);
     assert_string_equal(r[3].value, "");
     assert_string_equal(r[3].headers, "");
+    assert_true(r[4].has_key);
+    assert_string_equal(r[4].key, "");
 }
 
 static void a_key_goes_to_the_partition_of_javas_murmur2(void **state)
@@ -297,7 +302,7 @@ static void a_key_goes_to_the_partition_of_javas_murmur2(void **state)
     }
     drain(s->producer);
     join_as(s, &s->a, NULL, NULL, false, BUS_FROM_BEGINNING);
-    reader_wait_records(&s->a, 100);
+    bus_reader_wait_records(&s->a, 100);
     for (int i = 0; i < 100; i++) {
         const struct seen_record *r = &s->a.records[i];
         assert_int_equal(r->partition, bus_partition_for_key(r->key, strlen(r->key), 8));
@@ -338,8 +343,8 @@ static void a_turn_brings_no_more_records_than_asked_for(void **state)
     produce_numbers(s, 1, 300, 300);
     const char *const topics[] = {s->topic, NULL};
     const struct bus_member_settings settings = {.topics = topics, .batch_records = 7};
-    reader_join(&s->a, s->bus, &settings, BUS_FROM_BEGINNING);
-    reader_wait_records(&s->a, 600);
+    bus_reader_join(&s->a, s->bus, &settings, BUS_FROM_BEGINNING);
+    bus_reader_wait_records(&s->a, 600);
     assert_in_range(s->a.largest_turn, 1, 7);
     int next[2] = {0, 300};
     for (size_t i = 0; i < 600; i++) {
@@ -366,8 +371,8 @@ static void a_full_queue_loses_nothing(void **state)
     bus_close(small);
     assert_true(full > 0);
     join_as(s, &s->a, NULL, NULL, false, BUS_FROM_BEGINNING);
-    reader_wait_records(&s->a, 2000);
-    reader_wait_ends(&s->a, 1);
+    bus_reader_wait_records(&s->a, 2000);
+    bus_reader_wait_ends(&s->a, 1);
     assert_numbers(&s->a, 0, 0, 2000);
 }
 
@@ -392,7 +397,7 @@ static void a_record_too_large_for_its_topic_is_refused(void **state)
     assert_int_equal(result, BUS_REFUSED);
     produce_numbers(s, 0, 0, 1); /* the producer goes on */
     join_as(s, &s->a, NULL, NULL, false, BUS_FROM_BEGINNING);
-    reader_wait_ends(&s->a, 1);
+    bus_reader_wait_ends(&s->a, 1);
     assert_numbers(&s->a, 0, 0, 1);
 }
 
@@ -411,7 +416,7 @@ static void an_unknown_topic_is_refused(void **state)
     const struct bus_record no_partition = {.topic = s->topic, .partition = 1, .value = bytes_of("v")};
     assert_int_equal(bus_produce(s->producer, &no_partition, 1, &s->error), BUS_REFUSED);
     join(s, &s->a);
-    reader_wait_owned(&s->a, 1);
+    bus_reader_wait_owned(&s->a, 1);
     assert_int_equal(bus_put(s->a.member, &record, &s->error), BUS_REFUSED);
 }
 
@@ -477,14 +482,14 @@ static void a_group_resumes_where_it_committed_with_its_note(void **state)
     make_topic(s, s->topic, 1, false);
     produce_numbers(s, 0, 0, 10);
     join(s, &s->a);
-    reader_wait_records(&s->a, 10);
+    bus_reader_wait_records(&s->a, 10);
     assert_int_equal(s->a.partitions[0].committed, -1);
     assert_string_equal(s->a.partitions[0].note, "");
     advance(&s->a, 0, 4, "half way, {\"x\":1}");
     commit(&s->a);
-    reader_leave(&s->a);
+    bus_reader_leave(&s->a);
     join(s, &s->a);
-    reader_wait_records(&s->a, 6);
+    bus_reader_wait_records(&s->a, 6);
     assert_int_equal(s->a.partitions[0].committed, 4);
     assert_string_equal(s->a.partitions[0].note, "half way, {\"x\":1}");
     assert_numbers(&s->a, 0, 4, 6);
@@ -497,12 +502,12 @@ static void records_below_the_committed_offset_come_as_replayed(void **state)
     make_topic(s, s->topic, 1, false);
     produce_numbers(s, 0, 0, 10);
     join(s, &s->a);
-    reader_wait_records(&s->a, 10);
+    bus_reader_wait_records(&s->a, 10);
     advance(&s->a, 0, 6, NULL);
     commit(&s->a);
-    reader_leave(&s->a);
+    bus_reader_leave(&s->a);
     join_as(s, &s->a, s->group, NULL, false, 2);
-    reader_wait_records(&s->a, 8);
+    bus_reader_wait_records(&s->a, 8);
     assert_numbers(&s->a, 0, 2, 8);
     for (size_t i = 0; i < 8; i++) {
         assert_int_equal(s->a.records[i].replayed, s->a.records[i].offset < 6);
@@ -525,10 +530,10 @@ static void reading_starts_where_it_is_told(void **state)
                  {10, 10, 0}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         join_as(s, &s->a, NULL, NULL, false, cases[i].from);
-        reader_wait_ends(&s->a, 1);
+        bus_reader_wait_ends(&s->a, 1);
         assert_numbers(&s->a, 0, cases[i].first, cases[i].count);
         assert_true(s->a.partitions[0].position >= 10);
-        reader_leave(&s->a);
+        bus_reader_leave(&s->a);
     }
 }
 
@@ -539,12 +544,12 @@ static void an_offset_out_of_range_is_refused_and_another_start_possible(void **
     produce_numbers(s, 0, 0, 10);
     join(s, &s->a);
     s->a.start_by_hand = true;
-    reader_wait_kind(&s->a, BUS_RESTORED);
+    bus_reader_wait_kind(&s->a, BUS_RESTORED);
     assert_int_equal(bus_start(s->a.member, s->topic, 0, 5000, &s->error), BUS_REFUSED);
     assert_non_null(strstr(s->error.message, "5000"));
     assert_int_equal(bus_start(s->a.member, s->topic, 1, 0, &s->error), BUS_REFUSED);
     assert_int_equal(bus_start(s->a.member, s->topic, 0, 5, &s->error), BUS_OK);
-    reader_wait_records(&s->a, 5);
+    bus_reader_wait_records(&s->a, 5);
     assert_numbers(&s->a, 0, 5, 5);
 }
 
@@ -555,10 +560,10 @@ static void nothing_is_read_before_the_start(void **state)
     produce_numbers(s, 0, 0, 3);
     join(s, &s->a);
     s->a.start_by_hand = true;
-    reader_wait_kind(&s->a, BUS_RESTORED);
+    bus_reader_wait_kind(&s->a, BUS_RESTORED);
     const int64_t until_ms = test_now_ms() + 300;
     while (test_now_ms() < until_ms) {
-        assert_int_equal(reader_pump(&s->a, 50), BUS_IDLE);
+        assert_int_equal(bus_reader_pump(&s->a, 50), BUS_IDLE);
     }
 }
 
@@ -571,12 +576,12 @@ static void a_reader_without_a_group_has_every_partition(void **state)
     }
     join_as(s, &s->a, NULL, NULL, false, BUS_FROM_BEGINNING);
     join_as(s, &s->b, NULL, NULL, false, BUS_FROM_BEGINNING);
-    reader_wait_records(&s->a, 20);
-    reader_wait_records(&s->b, 20);
-    assert_int_equal(reader_owned(&s->a), 4);
-    assert_int_equal(reader_owned(&s->b), 4);
+    bus_reader_wait_records(&s->a, 20);
+    bus_reader_wait_records(&s->b, 20);
+    assert_int_equal(bus_reader_owned(&s->a), 4);
+    assert_int_equal(bus_reader_owned(&s->b), 4);
     produce_numbers(s, 2, 100, 1); /* and follows */
-    reader_wait_records(&s->a, 21);
+    bus_reader_wait_records(&s->a, 21);
     assert_string_equal(s->a.records[20].value, "100");
 }
 
@@ -591,7 +596,7 @@ static void outputs_state_and_positions_become_visible_together(void **state)
     make_topic(s, s->state, 2, true);
     produce_numbers(s, 0, 0, 5);
     join_as(s, &s->a, s->group, "worker-1", true, BUS_FROM_COMMITTED);
-    reader_wait_records(&s->a, 5);
+    bus_reader_wait_records(&s->a, 5);
     for (int i = 0; i < 5; i++) {
         char value[16];
         (void)snprintf(value, sizeof value, "%d", i);
@@ -603,8 +608,8 @@ static void outputs_state_and_positions_become_visible_together(void **state)
     assert_int_equal(s->b.record_count, 0);
     assert_int_equal(lag_of(s, s->topic, 0).committed, -1);
     commit(&s->a);
-    reader_wait_records(&s->b, 5); /* the same reader: it is woken */
-    reader_leave(&s->b);
+    bus_reader_wait_records(&s->b, 5); /* the same reader: it is woken */
+    bus_reader_leave(&s->b);
     const struct bus_lag lag = lag_of(s, s->topic, 0);
     assert_int_equal(lag.committed, 5);
     assert_int_equal(lag.lag, 0);
@@ -614,7 +619,7 @@ static void outputs_state_and_positions_become_visible_together(void **state)
     assert_string_equal(s->b.records[0].value, "10");
     assert_int_equal(s->b.records[0].partition, 0);
     assert_int_equal(bus_commit(s->a.member, &s->error), BUS_OK); /* nothing collected */
-    reader_leave(&s->b);
+    bus_reader_leave(&s->b);
     bus_close(other);
 }
 
@@ -626,16 +631,16 @@ static void uncommitted_work_is_never_seen(void **state)
     make_topic(s, s->state, 1, true);
     produce_numbers(s, 0, 0, 3);
     join_as(s, &s->a, s->group, "worker-1", true, BUS_FROM_COMMITTED);
-    reader_wait_records(&s->a, 3);
+    bus_reader_wait_records(&s->a, 3);
     put_text(&s->a, s->output, 0, "never");
     put_state(&s->a, 0, "never", "x");
     advance(&s->a, 0, 3, "never");
-    reader_leave(&s->a);
+    bus_reader_leave(&s->a);
     read_topic(s->output, 1, &s->b, s->bus);
     assert_int_equal(s->b.record_count, 0);
-    reader_leave(&s->b);
+    bus_reader_leave(&s->b);
     join_as(s, &s->a, s->group, "worker-1", true, BUS_FROM_COMMITTED);
-    reader_wait_records(&s->a, 3);
+    bus_reader_wait_records(&s->a, 3);
     assert_int_equal(s->a.state_count, 0);
     assert_int_equal(s->a.partitions[0].committed, -1);
     put_text(&s->a, s->output, 0, "now");
@@ -653,8 +658,8 @@ static void state_comes_back_as_the_last_value_of_each_live_key(void **state)
     make_topic(s, s->state, 2, true);
     produce_numbers(s, 0, 0, 1);
     join_as(s, &s->a, s->group, "worker-1", true, BUS_FROM_COMMITTED);
-    reader_wait_owned(&s->a, 2);
-    reader_wait_ends(&s->a, 2);
+    bus_reader_wait_owned(&s->a, 2);
+    bus_reader_wait_ends(&s->a, 2);
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < 200; i++) {
             char key[16];
@@ -671,18 +676,18 @@ static void state_comes_back_as_the_last_value_of_each_live_key(void **state)
     put_state(&s->a, 1, "k13", "again"); /* in one commit the last one holds */
     advance(&s->a, 0, 1, NULL);
     commit(&s->a);
-    reader_leave(&s->a);
+    bus_reader_leave(&s->a);
     join_as(s, &s->a, s->group, "worker-1", true, BUS_FROM_COMMITTED);
-    reader_wait_ends(&s->a, 2);
+    bus_reader_wait_ends(&s->a, 2);
     assert_int_equal(s->a.state_count, 198);
-    assert_null(reader_last_of_key(s->a.states, s->a.state_count, "k10"));
-    assert_null(reader_last_of_key(s->a.states, s->a.state_count, "k11"));
+    assert_null(bus_reader_last_of_key(s->a.states, s->a.state_count, "k10"));
+    assert_null(bus_reader_last_of_key(s->a.states, s->a.state_count, "k11"));
     for (int i = 0; i < 200; i++) {
         char key[16];
         char value[24];
         (void)snprintf(key, sizeof key, "k%d", i);
         (void)snprintf(value, sizeof value, "2 of %d", i);
-        const struct seen_record *last = reader_last_of_key(s->a.states, s->a.state_count, key);
+        const struct seen_record *last = bus_reader_last_of_key(s->a.states, s->a.state_count, key);
         if (i != 10 && i != 11) {
             assert_non_null(last);
             assert_string_equal(last->value, i == 13 ? "again" : value);
@@ -699,13 +704,13 @@ static void an_idle_group_commits_the_end_and_has_no_lag(void **state)
     produce_numbers(s, 0, 0, 3);
     join(s, &s->a);
     s->a.echo_to = s->output; /* written by commits, which may leave markers in the log */
-    reader_wait_records(&s->a, 3);
-    reader_leave(&s->a);
+    bus_reader_wait_records(&s->a, 3);
+    bus_reader_leave(&s->a);
     const char *const topics[] = {s->output, NULL};
     const struct bus_member_settings settings = {.group = s->group, .topics = topics};
-    reader_join(&s->b, s->bus, &settings, BUS_FROM_COMMITTED);
-    reader_wait_records(&s->b, 3);
-    reader_wait_ends(&s->b, 1);
+    bus_reader_join(&s->b, s->bus, &settings, BUS_FROM_COMMITTED);
+    bus_reader_wait_records(&s->b, 3);
+    bus_reader_wait_ends(&s->b, 1);
     advance(&s->b, 0, s->b.partitions[0].position, NULL);
     commit(&s->b);
     const struct bus_lag lag = lag_of(s, s->output, 0);
@@ -720,10 +725,10 @@ static void the_lag_of_a_dead_reader_is_told(void **state)
     make_topic(s, s->topic, 2, false);
     produce_numbers(s, 1, 0, 10);
     join(s, &s->a);
-    reader_wait_records(&s->a, 10);
+    bus_reader_wait_records(&s->a, 10);
     advance(&s->a, 1, 3, NULL);
     commit(&s->a);
-    reader_leave(&s->a);
+    bus_reader_leave(&s->a);
     const struct bus_lag behind = lag_of(s, s->topic, 1);
     assert_int_equal(behind.committed, 3);
     assert_int_equal(behind.end, 10);
@@ -744,21 +749,21 @@ static void the_lag_of_a_dead_reader_is_told(void **state)
 
 static void pump_both(struct scene *s)
 {
-    (void)reader_pump(&s->a, 20);
-    (void)reader_pump(&s->b, 20);
+    (void)bus_reader_pump(&s->a, 20);
+    (void)bus_reader_pump(&s->b, 20);
 }
 
 static void wait_shares(struct scene *s, size_t a, size_t b)
 {
     const int64_t deadline_ms = test_now_ms() + PATIENCE_MS;
-    while ((reader_owned(&s->a) != a || reader_owned(&s->b) != b) && test_now_ms() < deadline_ms) {
+    while ((bus_reader_owned(&s->a) != a || bus_reader_owned(&s->b) != b) && test_now_ms() < deadline_ms) {
         pump_both(s);
         for (size_t p = 0; p < READER_PARTITIONS; p++) { /* never both */
             assert_false(s->a.partitions[p].owned && s->b.partitions[p].owned);
         }
     }
-    assert_int_equal(reader_owned(&s->a), a);
-    assert_int_equal(reader_owned(&s->b), b);
+    assert_int_equal(bus_reader_owned(&s->a), a);
+    assert_int_equal(bus_reader_owned(&s->b), b);
 }
 
 static void assert_every_number_once(const struct bus_reader *reader, size_t count, int32_t partitions)
@@ -784,7 +789,7 @@ static void a_hand_over_loses_nothing_and_repeats_nothing(void **state)
     make_topic(s, s->output, 4, false);
     join(s, &s->a);
     s->a.echo_to = s->output;
-    reader_wait_owned(&s->a, 4);
+    bus_reader_wait_owned(&s->a, 4);
     int next = 0;
     for (int i = 0; i < 100; i++, next++) {
         produce_numbers(s, next % 4, next, 1);
@@ -801,19 +806,19 @@ static void a_hand_over_loses_nothing_and_repeats_nothing(void **state)
         produce_numbers(s, next % 4, next, 1);
         pump_both(s);
     }
-    reader_leave(&s->a);
+    bus_reader_leave(&s->a);
     for (int i = 0; i < 50; i++, next++) {
         produce_numbers(s, next % 4, next, 1);
-        (void)reader_pump(&s->b, 20);
+        (void)bus_reader_pump(&s->b, 20);
     }
-    reader_wait_owned(&s->b, 4);
+    bus_reader_wait_owned(&s->b, 4);
     const int64_t deadline_ms = test_now_ms() + PATIENCE_MS;
     struct bus_reader *all = &s->a;
     read_topic(s->output, 4, all, s->bus);
     while (all->record_count < (size_t)next && test_now_ms() < deadline_ms) {
         pump_both(s);
     }
-    reader_wait_ends(all, 4);
+    bus_reader_wait_ends(all, 4);
     assert_every_number_once(all, (size_t)next, 4);
 }
 
@@ -824,19 +829,19 @@ static void a_partition_stays_its_owners_until_released(void **state)
     produce_numbers(s, 0, 0, 2);
     produce_numbers(s, 1, 10, 2);
     join(s, &s->a);
-    reader_wait_records(&s->a, 4);
+    bus_reader_wait_records(&s->a, 4);
     s->a.release_by_hand = true;
     join(s, &s->b);
     const int64_t deadline_ms = test_now_ms() + PATIENCE_MS;
     while (s->a.last != BUS_REVOKING && test_now_ms() < deadline_ms) {
-        (void)reader_pump(&s->b, 20);
-        (void)reader_pump(&s->a, 20);
+        (void)bus_reader_pump(&s->b, 20);
+        (void)bus_reader_pump(&s->a, 20);
     }
     assert_int_equal(s->a.last, BUS_REVOKING);
     for (int i = 0; i < 10; i++) {
-        (void)reader_pump(&s->b, 20);
+        (void)bus_reader_pump(&s->b, 20);
     }
-    assert_int_equal(reader_owned(&s->b), 0);
+    assert_int_equal(bus_reader_owned(&s->b), 0);
     for (int32_t p = 0; p < 2; p++) { /* the last commit before the release still counts */
         advance(&s->a, p, 2, "last");
     }
@@ -844,9 +849,9 @@ static void a_partition_stays_its_owners_until_released(void **state)
     assert_int_equal(bus_release(s->a.member, &s->error), BUS_OK);
     s->a.release_by_hand = false;
     memset(s->a.partitions, 0, sizeof s->a.partitions); /* what stays isn't told again: only b is looked at */
-    while (reader_owned(&s->b) < 1 && test_now_ms() < deadline_ms) {
+    while (bus_reader_owned(&s->b) < 1 && test_now_ms() < deadline_ms) {
         struct bus_turn turn;
-        (void)reader_pump(&s->b, 20);
+        (void)bus_reader_pump(&s->b, 20);
         assert_int_equal(bus_poll(s->a.member, 20, &turn, &s->error), BUS_OK);
         for (size_t i = 0; turn.kind == BUS_RESTORED && i < turn.partition_count; i++) {
             assert_int_equal(
@@ -854,7 +859,7 @@ static void a_partition_stays_its_owners_until_released(void **state)
                 BUS_OK);
         }
     }
-    assert_int_equal(reader_owned(&s->b), 1);
+    assert_int_equal(bus_reader_owned(&s->b), 1);
     const int32_t got = s->b.partitions[0].owned ? 0 : 1;
     assert_int_equal(s->b.partitions[got].committed, 2);
     assert_string_equal(s->b.partitions[got].note, "last");
@@ -867,13 +872,13 @@ static void a_second_member_of_the_same_name_fences_the_first(void **state)
     make_topic(s, s->output, 1, false);
     produce_numbers(s, 0, 0, 5);
     join_as(s, &s->a, s->group, "the-one", false, BUS_FROM_COMMITTED);
-    reader_wait_records(&s->a, 5);
+    bus_reader_wait_records(&s->a, 5);
     join_as(s, &s->b, s->group, "the-one", false, BUS_FROM_COMMITTED);
     const int64_t deadline_ms = test_now_ms() + PATIENCE_MS;
     int result = BUS_OK;
     size_t done = 0;
     while (result != BUS_RESET && test_now_ms() < deadline_ms) {
-        (void)reader_pump(&s->b, 50);
+        (void)bus_reader_pump(&s->b, 50);
         put_text(&s->a, s->output, 0, "from the first");
         advance(&s->a, 0, 2, NULL);
         result = bus_commit(s->a.member, &s->error);
@@ -883,11 +888,11 @@ static void a_second_member_of_the_same_name_fences_the_first(void **state)
     const struct bus_record record = {.topic = s->output, .value = bytes_of("too late")};
     assert_int_equal(bus_put(s->a.member, &record, &s->error), BUS_RESET);
     assert_int_equal(bus_commit(s->a.member, &s->error), BUS_RESET);
-    reader_wait_kind(&s->a, BUS_LOST);
+    bus_reader_wait_kind(&s->a, BUS_LOST);
     assert_int_equal(s->a.lost, 1);
-    reader_leave(&s->a);
-    reader_wait_owned(&s->b, 1);
-    reader_wait_ends(&s->b, 1);
+    bus_reader_leave(&s->a);
+    bus_reader_wait_owned(&s->b, 1);
+    bus_reader_wait_ends(&s->b, 1);
     assert_int_equal(s->b.partitions[0].committed, done > 0 ? 2 : -1);
     put_text(&s->b, s->output, 0, "from the second");
     advance(&s->b, 0, 5, NULL);
@@ -902,16 +907,16 @@ static void a_held_member_gets_no_records_until_let_go(void **state)
     struct scene *s = *state;
     make_topic(s, s->topic, 1, false);
     join(s, &s->a);
-    reader_wait_ends(&s->a, 1);
+    bus_reader_wait_ends(&s->a, 1);
     bus_hold(s->a.member, true);
     produce_numbers(s, 0, 0, 5);
     const int64_t until_ms = test_now_ms() + 500;
     while (test_now_ms() < until_ms) {
-        assert_int_not_equal(reader_pump(&s->a, 50), BUS_RECORDS);
+        assert_int_not_equal(bus_reader_pump(&s->a, 50), BUS_RECORDS);
     }
-    assert_int_equal(reader_owned(&s->a), 1);
+    assert_int_equal(bus_reader_owned(&s->a), 1);
     bus_hold(s->a.member, false);
-    reader_wait_records(&s->a, 5);
+    bus_reader_wait_records(&s->a, 5);
     assert_numbers(&s->a, 0, 0, 5);
 }
 
@@ -928,15 +933,15 @@ static void a_wake_ends_a_poll_at_once(void **state)
     struct scene *s = *state;
     make_topic(s, s->topic, 1, false);
     join(s, &s->a);
-    reader_wait_ends(&s->a, 1);
+    bus_reader_wait_ends(&s->a, 1);
     pthread_t thread;
     const int64_t begin_ms = test_now_ms();
     assert_int_equal(pthread_create(&thread, NULL, wake_soon, s->a.member), 0);
-    assert_int_equal(reader_pump(&s->a, 20000), BUS_IDLE);
+    assert_int_equal(bus_reader_pump(&s->a, 20000), BUS_IDLE);
     assert_in_range(test_now_ms() - begin_ms, 0, 10000);
     assert_int_equal(pthread_join(thread, NULL), 0);
     bus_wake(s->a.member); /* before the poll too */
-    assert_int_equal(reader_pump(&s->a, 20000), BUS_IDLE);
+    assert_int_equal(bus_reader_pump(&s->a, 20000), BUS_IDLE);
     assert_in_range(test_now_ms() - begin_ms, 0, 15000);
 }
 
@@ -953,11 +958,11 @@ static void a_compacted_topic_keeps_the_last_values(void **state)
     }
     drain(s->producer);
     join_as(s, &s->a, NULL, NULL, false, BUS_FROM_BEGINNING);
-    reader_wait_ends(&s->a, 1);
+    bus_reader_wait_ends(&s->a, 1);
     for (int i = 81; i < 90; i++) {
         char key[16];
         (void)snprintf(key, sizeof key, "k%d", i % 9);
-        const struct seen_record *last = reader_last_of_key(s->a.records, s->a.record_count, key);
+        const struct seen_record *last = bus_reader_last_of_key(s->a.records, s->a.record_count, key);
         assert_non_null(last);
         assert_int_equal(atoi(last->value), i);
         assert_int_equal(last->offset, i); /* offsets stay what they were */
@@ -1017,9 +1022,21 @@ static int run_cases(void)
     return cmocka_run_group_tests_name(bus_url, tests, NULL, NULL);
 }
 
+/* The subjects, one after the other; how many cases failed. */
+static int run_suite(const char *url)
+{
+    (void)snprintf(bus_url, sizeof bus_url, "%s", url);
+    world_set_url(url);
+    return run_cases() + run_record_cases() + run_reading_cases() + run_commit_cases() + run_group_cases();
+}
+
 int main(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "--child") == 0) {
+        return run_child(argc, argv);
+    }
     run_number = random_seed_from_system();
+    world_set_program(argv[0]);
     if (argc > 2) { /* one case: its name, or with * */
         cmocka_set_test_filter(argv[2]);
     }
@@ -1029,19 +1046,18 @@ int main(int argc, char **argv)
         if (code != 0) {
             return code;
         }
-        (void)snprintf(bus_url, sizeof bus_url, "%s", broker.url);
-        const int failed = run_cases();
+        const int failed = run_suite(broker.url);
         kafka_broker_stop(&broker, false);
-        return failed;
+        return failed == 0 ? 0 : 1;
     }
     if (argc > 1) {
-        (void)snprintf(bus_url, sizeof bus_url, "%s", argv[1]);
-        return run_cases();
+        return run_suite(argv[1]) == 0 ? 0 : 1;
     }
     char directory[TEST_PATH_BYTES];
+    char url[TEST_PATH_BYTES + 64];
     temp_directory_create(directory, "bus");
-    (void)snprintf(bus_url, sizeof bus_url, "embedded:%s/bus", directory);
-    const int failed = run_cases();
+    (void)snprintf(url, sizeof url, "embedded:%s/bus?lease_ms=2000", directory);
+    const int failed = run_suite(url);
     temp_directory_remove(directory);
-    return failed;
+    return failed == 0 ? 0 : 1;
 }

@@ -149,7 +149,7 @@ static void join(struct bus_reader *reader, struct bus *bus, const char *group, 
 {
     const char *const topics[] = {"in", NULL};
     const struct bus_member_settings settings = {.group = group, .member_id = member_id, .topics = topics};
-    reader_join(reader, bus, &settings, group == NULL ? BUS_FROM_BEGINNING : BUS_FROM_COMMITTED);
+    bus_reader_join(reader, bus, &settings, group == NULL ? BUS_FROM_BEGINNING : BUS_FROM_COMMITTED);
 }
 
 static void commit_to(struct bus *bus, int64_t next)
@@ -157,10 +157,10 @@ static void commit_to(struct bus *bus, int64_t next)
     struct bus_reader reader;
     join(&reader, bus, "g", NULL);
     reader.start_by_hand = true; /* the committed records may be gone */
-    reader_wait_kind(&reader, BUS_RESTORED);
+    bus_reader_wait_kind(&reader, BUS_RESTORED);
     assert_int_equal(bus_advance(reader.member, "in", 0, next, NULL, &reader.error), BUS_OK);
     assert_int_equal(bus_commit(reader.member, &reader.error), BUS_OK);
-    reader_leave(&reader);
+    bus_reader_leave(&reader);
 }
 
 /* --- kill -9 ---- */
@@ -345,7 +345,7 @@ static void run_sleeper(const struct place *p, int tell_fd, int go_fd)
     struct error error;
     char byte = 'r';
     join(&reader, bus, "g", "sleeper");
-    reader_wait_records(&reader, 5);
+    bus_reader_wait_records(&reader, 5);
     for (size_t i = 0; i < 5; i++) {
         const struct bus_record output = {.topic = "out", .value = bytes_of("from the sleeper")};
         (void)bus_put(reader.member, &output, &error);
@@ -383,14 +383,14 @@ static void who_was_stopped_past_its_lease_commits_nothing(void **state)
     struct bus_reader other;
     join(&other, bus, "g", "other");
     other.echo_to = "out";
-    reader_wait_records(&other, 5);
+    bus_reader_wait_records(&other, 5);
     assert_int_equal(kill(child, SIGCONT), 0);
     assert_int_equal(write(goes[1], &byte, 1), 1);
     int status = 0;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 10);
-    reader_leave(&other);
+    bus_reader_leave(&other);
     bus_close(bus);
     struct buffer lines;
     buffer_init(&lines, 0);
@@ -439,7 +439,7 @@ static void a_flipped_byte_is_refused_and_its_place_named(void **state)
     struct bus_reader reader;
     join(&reader, bus, NULL, NULL);
     reader.start_by_hand = true;
-    reader_wait_kind(&reader, BUS_RESTORED);
+    bus_reader_wait_kind(&reader, BUS_RESTORED);
     assert_int_equal(bus_start(reader.member, "in", 0, BUS_FROM_BEGINNING, &p->error), BUS_OK);
     struct bus_turn turn;
     int result = BUS_OK;
@@ -453,7 +453,7 @@ static void a_flipped_byte_is_refused_and_its_place_named(void **state)
     assert_int_equal(result, BUS_FATAL);
     assert_non_null(strstr(p->error.message, "topic in partition 0"));
     assert_non_null(strstr(p->error.message, "offset 7"));
-    reader_leave(&reader);
+    bus_reader_leave(&reader);
     bus_close(bus);
 }
 
@@ -589,10 +589,10 @@ static int64_t sweep_later(const struct place *p)
     struct bus *bus = open_with(p->url, 0, &later.clock, NULL);
     struct bus_reader reader;
     join(&reader, bus, NULL, NULL);
-    reader_wait_ends(&reader, 1);
-    (void)reader_pump(&reader, 50);
+    bus_reader_wait_ends(&reader, 1);
+    (void)bus_reader_pump(&reader, 50);
     const int64_t begin = begin_of(bus);
-    reader_leave(&reader);
+    bus_reader_leave(&reader);
     bus_close(bus);
     return begin;
 }
@@ -616,10 +616,10 @@ static void check_retention(struct place *p, const struct bus_topic *topic)
     struct bus_reader reader;
     join(&reader, bus, NULL, NULL);
     reader.start_by_hand = true;
-    reader_wait_kind(&reader, BUS_RESTORED);
+    bus_reader_wait_kind(&reader, BUS_RESTORED);
     assert_int_equal(bus_start(reader.member, "in", 0, 2, &p->error), BUS_REFUSED);
     assert_non_null(strstr(p->error.message, "not 2"));
-    reader_leave(&reader);
+    bus_reader_leave(&reader);
     bus_close(bus);
 }
 
@@ -686,9 +686,9 @@ static void drop_oldest_goes_on_and_says_what_it_dropped(void **state)
     struct bus_reader reader;
     join(&reader, bus, "g", NULL);
     reader.start_by_hand = true;
-    reader_wait_kind(&reader, BUS_RESTORED);
+    bus_reader_wait_kind(&reader, BUS_RESTORED);
     assert_int_equal(bus_start(reader.member, "in", 0, BUS_FROM_COMMITTED, &p->error), BUS_REFUSED);
-    reader_leave(&reader);
+    bus_reader_leave(&reader);
     bus_producer_destroy(producer);
     bus_close(bus);
     log_close(log);
@@ -731,7 +731,7 @@ static void two_processes_write_and_read_one_directory(void **state)
     struct bus_producer *producer = make_producer(bus);
     assert_int_equal(write(goes[1], "g", 1), 1);
     produce_one_by_one(producer, 0, 200, 10);
-    reader_wait_records(&reader, 400);
+    bus_reader_wait_records(&reader, 400);
     int status = 0;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
@@ -741,7 +741,7 @@ static void two_processes_write_and_read_one_directory(void **state)
         assert_int_equal(number, next[number >= 1000]++);
         assert_int_equal(reader.records[i].offset, i);
     }
-    reader_leave(&reader);
+    bus_reader_leave(&reader);
     bus_producer_destroy(producer);
     bus_close(bus);
     (void)close(goes[0]);
@@ -762,16 +762,16 @@ static void an_idle_member_sleeps(void **state)
     struct bus *bus = open_bus(p);
     struct bus_reader reader;
     join(&reader, bus, "g", NULL);
-    reader_wait_ends(&reader, 1);
+    bus_reader_wait_ends(&reader, 1);
     const int64_t begin_us = cpu_us();
     const int64_t until_ms = test_now_ms() + 2000;
     while (test_now_ms() < until_ms) {
-        assert_int_equal(reader_pump(&reader, 200), BUS_IDLE);
+        assert_int_equal(bus_reader_pump(&reader, 200), BUS_IDLE);
     }
     const int64_t used_us = cpu_us() - begin_us;
     print_message("%lld us of processor time in 2 s\n", (long long)used_us);
     assert_in_range(used_us, 0, 20000);
-    reader_leave(&reader);
+    bus_reader_leave(&reader);
     bus_close(bus);
 }
 

@@ -5,6 +5,8 @@
 #ifndef OBS_TESTS_BUS_WORLD_H
 #define OBS_TESTS_BUS_WORLD_H
 
+#include "cases.h"
+
 #include "bus/bus.h"
 #include "support/files.h"
 
@@ -19,9 +21,6 @@ struct world {
     char run[NAME_BYTES]; /* in front of every name, so that tests on one broker don't meet */
 };
 
-/* Called by main before the tests; url NULL: embedded. */
-void world_set_url(const char *url);
-void world_set_program(const char *path); /* argv[0], for child processes */
 const char *world_program(void);
 bool world_is_embedded(void);
 void world_clean_up(void);
