@@ -8,6 +8,7 @@
 #include "support/exposition.h"
 #include "support/files.h"
 #include "support/net.h"
+#include "support/outside.h"
 #include "support/process.h"
 #include "support/record_set.h"
 #include "topics/topics.h"
@@ -37,18 +38,10 @@ struct world {
 static int begin(void **state)
 {
     struct world *world = calloc(1, sizeof *world);
-    struct error error;
-    error_clear(&error);
     temp_directory_create(world->directory, "bridge");
     path_join(world->log_path, world->directory, "bridge.log");
     (void)snprintf(world->url, sizeof world->url, "embedded:%s/bus?durability=process", world->directory);
-    const struct bus_settings settings = {.url = world->url, .client_id = "test", .clock = clock_system()};
-    if (bus_open(&world->bus, &settings, &error) != BUS_OK ||
-        bus_create_topics(world->bus, topics_all(), TOPIC_COUNT, &error) != BUS_OK ||
-        bus_producer_create(world->bus, &world->producer, &error) != BUS_OK) {
-        print_error("%s\n", error.message);
-        return -1;
-    }
+    outside_open(world->url, &world->bus, &world->producer);
     buffer_init(&world->page, 0);
     world->port = net_free_port();
     *state = world;
@@ -59,8 +52,7 @@ static int end(void **state)
 {
     struct world *world = *state;
     process_free(world->bridge);
-    bus_producer_destroy(world->producer);
-    bus_close(world->bus);
+    outside_close(world->bus, world->producer);
     buffer_free(&world->page);
     temp_directory_remove(world->directory);
     free(world);
@@ -143,27 +135,8 @@ static void produce(struct world *world, const char *topic, struct bus_bytes key
 {
     const struct bus_record record = {
         .topic = topic, .partition = BUS_PARTITION_BY_KEY, .key = key, .value = {data, size}};
-    struct error error;
-    struct bus_ack acks[64];
-    int result;
-    while ((result = bus_produce(world->producer, &record, 0, &error)) == BUS_FULL) {
-        (void)bus_producer_poll(world->producer, 100, acks, 64);
-    }
-    if (result != BUS_OK) {
-        fail_msg("not produced: %s", error.message);
-    }
+    outside_put(world->producer, &record);
     world->produced += strcmp(topic, TOPIC_METRICS_RAW) == 0;
-}
-
-static void wait_for_acks(struct world *world)
-{
-    struct bus_ack acks[64];
-    while (bus_producer_pending(world->producer) > 0) {
-        size_t count = bus_producer_poll(world->producer, 1000, acks, 64);
-        for (size_t i = 0; i < count; i++) {
-            assert_int_equal(acks[i].status, BUS_OK);
-        }
-    }
 }
 
 static struct event_text text(const char *value)
@@ -211,7 +184,7 @@ static void produce_events(struct world *world, uint64_t first, uint64_t count)
         const struct event event = make_event(i, id);
         produce_event(world, &event);
     }
-    wait_for_acks(world);
+    outside_wait_for_acks(world->producer);
 }
 
 static void produce_log(struct world *world, enum log_severity severity)
@@ -353,7 +326,7 @@ static void logs_are_counted_by_severity_and_malformed_ones_are_dead_letters(voi
     }
     static const char bad[] = "{\"time_unix_ms\":1}";
     produce(world, TOPIC_LOGS_RAW, (struct bus_bytes){"k", 1}, bad, sizeof bad - 1);
-    wait_for_acks(world);
+    outside_wait_for_acks(world->producer);
     wait_for_value(world, "metrics_bridge_log_records_total", "", 31);
     assert_true(shown(world, "log_records_total", "") == 30);
     assert_true(shown(world, "log_records_total", "severity_text=\"ERROR\"") == 5);
@@ -400,7 +373,7 @@ static void after_random_kills_the_counts_equal_the_records_and_never_went_back(
         process_kill(world->bridge);
     }
     produce_log(world, LOG_SEVERITY_INFO);
-    wait_for_acks(world);
+    outside_wait_for_acks(world->producer);
     start_bridge(world, NULL);
     wait_until_all_is_counted(world);
     assert_true(seen > 0);
@@ -513,7 +486,7 @@ static void promtool_has_nothing_to_say_about_the_page(void **state)
     start_bridge(world, NULL);
     produce_events(world, 0, 1000);
     produce_log(world, LOG_SEVERITY_WARN);
-    wait_for_acks(world);
+    outside_wait_for_acks(world->producer);
     wait_until_all_is_counted(world);
     wait_for_value(world, "log_records_total", "", 1);
     char path[TEST_PATH_BYTES];

@@ -11,6 +11,7 @@
 #include "support/files.h"
 #include "support/kafka.h"
 #include "support/net.h"
+#include "support/outside.h"
 #include "support/process.h"
 #include "support/record_set.h"
 #include "support/topic_reader.h"
@@ -64,13 +65,7 @@ static int begin(void **state)
     } else {
         (void)snprintf(world->url, sizeof world->url, "embedded:%s/bus?durability=process", world->directory);
     }
-    const struct bus_settings settings = {.url = world->url, .client_id = "test", .clock = clock_system()};
-    if (bus_open(&world->bus, &settings, &error) != BUS_OK ||
-        bus_create_topics(world->bus, topics_all(), TOPIC_COUNT, &error) != BUS_OK ||
-        bus_producer_create(world->bus, &world->producer, &error) != BUS_OK) {
-        print_error("%s\n", error.message);
-        return -1;
-    }
+    outside_open(world->url, &world->bus, &world->producer);
     for (int32_t p = 0; p < topics_find(TOPIC_METRICS_RAW)->partitions; p++) {
         int64_t first = 0;
         int64_t last = 0;
@@ -94,8 +89,7 @@ static int end(void **state)
     struct world *world = *state;
     newest_ms = world->now_ms > newest_ms ? world->now_ms : newest_ms;
     process_free(world->processor);
-    bus_producer_destroy(world->producer);
-    bus_close(world->bus);
+    outside_close(world->bus, world->producer);
     buffer_free(&world->page);
     temp_directory_remove(world->directory);
     free(world);
@@ -139,27 +133,8 @@ static void produce(struct world *world, struct bus_bytes key, int32_t partition
 {
     const struct bus_record record = {
         .topic = TOPIC_METRICS_RAW, .partition = partition, .key = key, .value = {data, size}};
-    struct error error;
-    struct bus_ack acks[256];
-    int result;
-    while ((result = bus_produce(world->producer, &record, 0, &error)) == BUS_FULL) {
-        (void)bus_producer_poll(world->producer, 100, acks, 256);
-    }
-    if (result != BUS_OK) {
-        fail_msg("not produced: %s", error.message);
-    }
+    outside_put(world->producer, &record);
     world->produced++;
-}
-
-static void wait_for_acks(struct world *world)
-{
-    struct bus_ack acks[256];
-    while (bus_producer_pending(world->producer) > 0) {
-        size_t count = bus_producer_poll(world->producer, 1000, acks, 256);
-        for (size_t i = 0; i < count; i++) {
-            assert_int_equal(acks[i].status, BUS_OK);
-        }
-    }
 }
 
 static struct event_text text(const char *value)
@@ -209,7 +184,7 @@ static void produce_seconds(struct world *world, const char *service, double err
     for (int i = 0; i < seconds; i++) {
         produce_second(world, service, error_share);
     }
-    wait_for_acks(world);
+    outside_wait_for_acks(world->producer);
 }
 
 struct expected_count {
@@ -388,7 +363,7 @@ static void produce_pair(struct world *world, const char *service, const char *n
         produce_event(world, neighbour, world->now_ms + 500, 200, 0.04, 5);
         world->now_ms += 1000;
     }
-    wait_for_acks(world);
+    outside_wait_for_acks(world->producer);
 }
 
 static void a_service_that_falls_silent_is_lost_traffic_once_until_it_goes_on(void **state)
@@ -547,7 +522,7 @@ static void a_record_on_a_wrong_partition_or_from_the_future_is_a_dead_letter(vo
     produce(world, (struct bus_bytes){"a|b", 3}, right, value, (size_t)size);
     size = snprintf(value, sizeof value, form, 3, now_ms);
     produce(world, (struct bus_bytes){"a|b", 3}, right, value, (size_t)size);
-    wait_for_acks(world);
+    outside_wait_for_acks(world->producer);
     wait_until_all_is_committed(world);
     (void)topic_read(world->url, TOPIC_METRICS_RAW_DLQ, take_letter, &after);
     assert_int_equal(after.by_reason[EVENT_WRONG_PARTITION] - before.by_reason[EVENT_WRONG_PARTITION], 1);
