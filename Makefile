@@ -9,6 +9,7 @@ RPS      ?= 100
 JOBS     ?= $(shell nproc)
 WERROR   ?= OFF
 FORCE    ?=
+SEED     ?= 1
 # no: packages are somebody else's business (another system, where all that is needed is installed)
 INSTALL  ?= yes
 export CMAKE_BUILD_PARALLEL_LEVEL := $(JOBS)
@@ -107,8 +108,14 @@ bench: install ## benchmarks, side by side with what they are compared with
 .PHONY: latency
 latency: install ## from the event that decides to an alert that can be read, at RATE events a second (50000), on both buses
 	@$(call configure,release)
-	@cmake --build --preset release --target programs bench_latency
+	@cmake --build --preset release --target programs latency_probe
 	@scripts/measure-latency
+
+.PHONY: score
+score: build-native ## how well faults are found, beside two references on the same records; 2-3 minutes (SEED=1; docs/scored.md)
+	@cmake --build --preset release --target score
+	@mkdir -p build/score
+	@build/bin/score --seed $(SEED) --json build/score/score.json --day build/score/day.svg --curve build/score/curve.svg | tee build/score/score.md
 
 .PHONY: fuzz
 fuzz: install ## each fuzz target for FUZZ_SECONDS (default 60)

@@ -1,7 +1,7 @@
 /* How long from the event that decides to an alert that others can read? Against a bus and a processor that
  * run (scripts/measure-latency starts both).
  *
- *   bench_latency BUS_URL RATE SECONDS
+ *   latency_probe BUS_URL RATE SECONDS
  *
  * RATE healthy events a second of twelve series flow all the while. Beside them 48 probe series of 20 events
  * a second each, in real time, fail for a while and recover, one after the other. The same detector as the
@@ -62,7 +62,7 @@ static int64_t now_ns(void)
 static void must(bool holds, const char *what)
 {
     if (!holds) {
-        (void)fprintf(stderr, "bench_latency: %s: %s\n", what, error.message);
+        (void)fprintf(stderr, "latency_probe: %s: %s\n", what, error.message);
         exit(1);
     }
 }
@@ -112,7 +112,7 @@ static void *read_alerts(void *context)
     struct error failure;
     if (bus_join(bus, &settings, &member, &failure) != BUS_OK ||
         alert_decoder_create(&decoder, &failure) != 0) {
-        (void)fprintf(stderr, "bench_latency: cannot read alerts: %s\n", failure.message);
+        (void)fprintf(stderr, "latency_probe: cannot read alerts: %s\n", failure.message);
         exit(1);
     }
     while (!atomic_load(&stopping)) {
@@ -360,7 +360,7 @@ static int print_result(int64_t rate, int64_t seconds)
     }
     qsort(ms, count, sizeof ms[0], compare);
     if (count == 0) {
-        (void)fprintf(stderr, "bench_latency: no alert was seen (%zu decided or seen only)\n", missing);
+        (void)fprintf(stderr, "latency_probe: no alert was seen (%zu decided or seen only)\n", missing);
         return 1;
     }
     (void)printf("%" PRId64 " events/s wanted, %.0f sent; %zu transitions, %zu without a partner\n", rate,
@@ -374,7 +374,7 @@ static int print_result(int64_t rate, int64_t seconds)
 int main(int argc, char **argv)
 {
     if (argc != 4) {
-        (void)fprintf(stderr, "usage: bench_latency BUS_URL RATE SECONDS\n");
+        (void)fprintf(stderr, "usage: latency_probe BUS_URL RATE SECONDS\n");
         return 2;
     }
     int64_t rate = strtoll(argv[2], NULL, 10);

@@ -1,0 +1,99 @@
+/* score: how well the detector decides, beside two references on the same records (docs/scored.md).
+ *
+ *   score [--seed N] [--only SCENARIO] [--rules FILE] [--json FILE] [--day FILE] [--curve FILE] */
+#include "matcher.h"
+#include "report.h"
+#include "rule/rule_load.h"
+#include "stage.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#define DEFAULT_SEED 1
+#define MAX_RESULTS  64
+
+struct options {
+    uint64_t seed;
+    const char *only, *rules, *json, *day, *curve;
+};
+
+static int read_options(struct options *options, int argc, char **argv)
+{
+    *options = (struct options){.seed = DEFAULT_SEED, .rules = OBS_SOURCE_DIR "/config/anomaly-rules.yaml"};
+    for (int i = 1; i + 1 < argc; i += 2) {
+        const char *value = argv[i + 1];
+        if (strcmp(argv[i], "--seed") == 0) {
+            options->seed = strtoull(value, NULL, 10);
+        } else if (strcmp(argv[i], "--only") == 0) {
+            options->only = value;
+        } else if (strcmp(argv[i], "--rules") == 0) {
+            options->rules = value;
+        } else if (strcmp(argv[i], "--json") == 0) {
+            options->json = value;
+        } else if (strcmp(argv[i], "--day") == 0) {
+            options->day = value;
+        } else if (strcmp(argv[i], "--curve") == 0) {
+            options->curve = value;
+        } else {
+            return -1;
+        }
+    }
+    return argc % 2 == 1 ? 0 : -1;
+}
+
+static bool is_wanted(const struct options *options, const struct scenario *scenario)
+{
+    return options->only == NULL || strncmp(options->only, scenario->name, strlen(options->only)) == 0;
+}
+
+static int play(struct result *result, const struct scenario *scenario, const struct rule_set *rules,
+                uint64_t seed, struct error *error)
+{
+    struct plan_limits limits;
+    uint64_t own_seed = XXH3_64bits_withSeed(scenario->name, strlen(scenario->name), seed);
+    if (stage_read_limits(rules, &limits, error) != 0) {
+        return -1;
+    }
+    result->scenario = scenario;
+    plan_make(&result->plan, scenario, &limits, own_seed);
+    firings_init(&result->firings);
+    result->fed = stage_play(scenario, &result->plan, rules, own_seed, &result->firings, error);
+    matcher_match(result);
+    return result->fed < 0 ? -1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+    static struct result results[MAX_RESULTS];
+    struct options options;
+    struct rule_set *rules = NULL;
+    struct error error;
+    size_t scenario_count = 0;
+    size_t count = 0;
+    const struct scenario *scenarios = plan_scenarios(&scenario_count);
+    if (read_options(&options, argc, argv) != 0) {
+        (void)fprintf(stderr, "usage: score [--seed N] [--only SCENARIO] [--rules FILE] [--json FILE] [--day "
+                              "FILE] [--curve FILE]\n");
+        return 2;
+    }
+    if (rule_set_load(&rules, options.rules, &error) != 0) {
+        (void)fprintf(stderr, "%s\n", error.message);
+        return 1;
+    }
+    for (size_t i = 0; i < scenario_count; i++) {
+        if (!is_wanted(&options, &scenarios[i])) {
+            continue;
+        }
+        if (play(&results[count++], &scenarios[i], rules, options.seed, &error) != 0) {
+            (void)fprintf(stderr, "%s: %s\n", scenarios[i].name, error.message);
+            return 1;
+        }
+        (void)fprintf(stderr, "%-16s %.1f million records\n", scenarios[i].name,
+                      (double)results[count - 1].fed / 1e6);
+    }
+    report_print(stdout, results, count, options.seed);
+    rule_set_destroy(rules);
+    return 0;
+}
