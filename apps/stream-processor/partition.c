@@ -1,5 +1,6 @@
 #include "partition.h"
 
+#include "metrics/metric_set.h"
 #include "program/program.h"
 #include "random/random.h"
 #include "topics/topics.h"
@@ -132,6 +133,11 @@ int64_t partition_start(struct detection_worker *worker, struct partition *parti
                    log_integer("partition", place->partition),
                    log_boolean("checkpoint", start == DETECTOR_START_CHECKPOINT), log_integer("from", from),
                    log_integer("committed", assigned->committed));
+    if (start == DETECTOR_START_CHECKPOINT) {
+        metric_increment(worker->metrics.from_checkpoint, 1);
+    } else if (can_replay && from >= 0 && from < assigned->committed) {
+        metric_increment(worker->metrics.from_log, 1);
+    }
     partition->is_started = true;
     place->decide_from = is_first ? begin : assigned->committed;
     partition->next_offset = place->decide_from;

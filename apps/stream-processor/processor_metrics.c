@@ -49,6 +49,14 @@ void processor_metrics_add(struct processor_metrics *metrics, struct metric_set 
         metric_family_add(set, METRIC_COUNTER, "stream_processor_routes_refused_total",
                           "Records whose route has no series of its own, because there are too many.", NULL),
         NULL);
+    static const char *const from_names[] = {"from", NULL};
+    struct metric_family *restored =
+        metric_family_add(set, METRIC_COUNTER, "stream_processor_windows_restored_total",
+                          "Partitions opened whose windows were not empty, by what filled them.", from_names);
+    const char *const checkpoint[] = {"checkpoint", NULL};
+    const char *const log[] = {"log", NULL};
+    metrics->from_checkpoint = metric_series(restored, checkpoint);
+    metrics->from_log = metric_series(restored, log);
     metrics->series = metric_add_gauge(set, "stream_processor_series", "Series that are watched now.");
     metrics->firing = metric_add_gauge(set, "stream_processor_alerts_firing", "Alerts that are firing now.");
     metrics->memory = metric_add_gauge(set, "stream_processor_detector_bytes", "Memory of all detectors.");

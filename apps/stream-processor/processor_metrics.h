@@ -28,6 +28,7 @@ struct processor_metrics {
     struct metric *reloads, *reloads_refused;
     struct metric *series, *firing, *memory;
     struct metric *routes_refused;
+    struct metric *from_checkpoint, *from_log; /* how windows were restored */
     struct metric *detection_seconds;
     struct metric_family *late;
     unsigned late_services;

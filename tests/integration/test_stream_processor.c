@@ -334,6 +334,10 @@ static void a_kill_in_the_middle_of_an_incident_loses_and_repeats_nothing(void *
     produce_seconds(world, "killed-service", 0.005, 120);
     wait_until_all_is_committed(world);
     expect_transitions(world, "killed-service", "firing 1;resolved 2;");
+    const char *page = get(world, "/metrics");
+    assert_true(
+        exposition_sum(page, "stream_processor_windows_restored_total", "from=\"checkpoint\"", NULL) >= 1);
+    assert_true(exposition_sum(page, "stream_processor_windows_restored_total", "from=\"log\"", NULL) == 0);
     expect_verified(world);
 }
 
