@@ -52,6 +52,11 @@ static int measure_detectors(const struct load *load)
     return 0;
 }
 
+static void print_times(const char *what, const struct restart_times *times)
+{
+    printf("%-46s %12.2f s %8.2f s %14.2f s\n", what, times->first_commit_s, times->live_s, times->cpu_s);
+}
+
 static int measure_processor(const char *url, const char *program, const struct load *load)
 {
     struct stream stream;
@@ -62,11 +67,9 @@ static int measure_processor(const char *url, const char *program, const struct 
     }
     printf("produced %.0f records/s while the processor read, then %.0f/s; %llu records before the kill\n\n",
            figures.produced_a_second, figures.reached_a_second, (unsigned long long)figures.history);
-    printf("%-44s %14s %10s\n", "killed, started again", "first commit", "live");
-    printf("%-44s %12.2f s %8.2f s\n", "windows out of checkpoints", figures.checkpoint.first_commit_s,
-           figures.checkpoint.live_s);
-    printf("%-44s %12.2f s %8.2f s\n", "windows replayed (only what there is of them)",
-           figures.replay.first_commit_s, figures.replay.live_s);
+    printf("%-46s %14s %10s %16s\n", "killed, started again", "first commit", "live", "processor time");
+    print_times("windows out of checkpoints", &figures.checkpoint);
+    print_times("windows replayed (only what there is of them)", &figures.replay);
     return 0;
 }
 

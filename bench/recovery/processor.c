@@ -154,6 +154,27 @@ static void read_lag(const struct bench *bench, int64_t *committed, int64_t *lag
     }
 }
 
+/* Of the child so far: the 14th and 15th field of its stat, behind the name in brackets. */
+static double read_cpu_s(const struct bench *bench)
+{
+    char path[64];
+    char text[1024] = "";
+    unsigned long user = 0;
+    unsigned long kernel = 0;
+    (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)bench->child);
+    FILE *stream = fopen(path, "r");
+    if (stream != NULL) {
+        (void)!fread(text, 1, sizeof text - 1, stream);
+        (void)fclose(stream);
+    }
+    const char *at = strrchr(text, ')');
+    if (at == NULL ||
+        sscanf(at, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &kernel) != 2) {
+        return 0;
+    }
+    return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
+}
+
 /* A commit a second: what came since the last one always lags. */
 static bool is_live(const struct bench *bench, int64_t lag)
 {
@@ -178,6 +199,7 @@ static void wait_until_live(struct bench *bench, int64_t committed_before, struc
         }
     }
     times->live_s = now_s() - begin_s;
+    times->cpu_s = read_cpu_s(bench);
 }
 
 static void restart(struct bench *bench, const char *idle_after, struct restart_times *times)

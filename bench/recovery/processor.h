@@ -8,6 +8,7 @@
 struct restart_times {
     double first_commit_s; /* from the start of the process until it has committed something new */
     double live_s;         /* until no record waits longer than about a second */
+    double cpu_s;          /* of the process by then */
 };
 struct processor_figures {
     double produced_a_second; /* as fast as it goes, while the processor reads too */

@@ -32,7 +32,7 @@
 #include "detect/detector.h"
 #include "detect/outbox.h"
 
-#define CHECKPOINT_SECONDS 3
+#define CHECKPOINT_SECONDS      3
 #define CHECKPOINT_VERSION      1
 /* A record ends at the next second of a series beyond this. */
 #define CHECKPOINT_RECORD_BYTES (160 * 1024)

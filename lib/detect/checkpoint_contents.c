@@ -15,7 +15,7 @@ struct reading {
     enum checkpoint_kind kind;
     struct reader in;
     int64_t clock_ms, clock_s; /* when the record was written */
-    struct series *series;     /* whose section it is; NULL: gone since, or checking */
+    struct series *series;     /* whose section it is; NULL: gone since */
     size_t guess;              /* sections come in the order of the table */
 };
 
@@ -202,7 +202,7 @@ static bool read_record(struct reading *reading, const struct checkpoint_loaded 
     uint64_t ordinal = 0;
     while (in->left > 0 && !in->failed) {
         ordinal += take_varint(in);
-        reading->series = reading->pass == CHECKPOINT_PASS_CHECK ? NULL : find_series(reading, ordinal);
+        reading->series = find_series(reading, ordinal);
         take_section(reading);
     }
     return !in->failed;

@@ -309,10 +309,7 @@ static const char *find_fault(struct detector *detector, struct checkpoint_head 
     if (!is_complete(checkpoint, head)) {
         return "records of it are missing or damaged";
     }
-    if (!has_ordinals(detector, head)) {
-        return "series that it has are missing";
-    }
-    return checkpoint_read_records(detector, CHECKPOINT_PASS_CHECK) ? NULL : "a record of it makes no sense";
+    return has_ordinals(detector, head) ? NULL : "series that it has are missing";
 }
 
 enum detector_start detector_restore_windows(struct detector *detector, int64_t begin, int64_t committed,
@@ -330,7 +327,7 @@ enum detector_start detector_restore_windows(struct detector *detector, int64_t 
             result = DETECTOR_START_CHECKPOINT;
             *from = head.next_offset;
         } else if (fault == NULL) {
-            fault = "it doesn't fit the series";
+            fault = "a record of it makes no sense";
             detector->swept_idle_ms = INT64_MIN;
             for (size_t i = 0; i < detector->mark_count; i++) {
                 detector->marks[i].second = INT64_MIN;
