@@ -147,6 +147,7 @@ void checkpoint_seal(struct buffer *value)
 
 bool checkpoint_unseal(const void *value, size_t value_bytes, struct reader *body)
 {
+    *body = (struct reader){0};
     if (value == NULL || value_bytes < 9) {
         return false;
     }
