@@ -23,8 +23,8 @@
  * its offset are still there after it, and those that came after it come again, in the same order, when the
  * log is read.
  *
- * Cost: about 10 bytes a record (8 are its id's hash), 2-3 bytes for each second of a series; some 40 ns a
- * record. */
+ * Cost: about 12 bytes a record (8 are its id's hash), 2-3 bytes for each second of a series; a fifth to a
+ * third of what observing the record costs (ADR-008). */
 #ifndef OBS_DETECT_CHECKPOINT_H
 #define OBS_DETECT_CHECKPOINT_H
 
