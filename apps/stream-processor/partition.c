@@ -160,14 +160,17 @@ static int put_state(struct detection_worker *worker, const struct partition *pa
                                   (struct bus_bytes){key, strlen(key)}, value, error);
 }
 
+/* A checkpoint can wait for the next regular commit, unless it is what the early one was asked for. */
 static int save_detector(struct detection_worker *worker, struct partition *partition, struct error *error)
 {
     struct detector_state saved;
+    struct detector *detector = partition->place.detector;
+    bool can_wait = group_worker_is_early(worker->loop) && !detector_wants_commit(detector);
     (void)pthread_mutex_lock(&worker->lock);
-    detector_take_checkpoint(partition->place.detector,
-                             group_worker_output_bytes(worker->loop) > CHECKPOINT_BYTES);
+    detector_take_checkpoint(detector,
+                             can_wait || group_worker_output_bytes(worker->loop) > CHECKPOINT_BYTES);
     (void)pthread_mutex_unlock(&worker->lock);
-    while (detector_next_state(partition->place.detector, &saved)) {
+    while (detector_next_state(detector, &saved)) {
         if (group_worker_put_state(worker->loop, partition->place.partition,
                                    (struct bus_bytes){saved.key, saved.key_bytes},
                                    (struct bus_bytes){saved.value, saved.value_bytes}, error) != BUS_OK) {

@@ -13,7 +13,8 @@ void processor_metrics_add(struct processor_metrics *metrics, struct metric_set 
     static const char *const reason_names[] = {"reason", NULL};
     static const char *const state_names[] = {"state", NULL};
     static const char *const service_names[] = {"service_name", NULL};
-    static const double seconds[] = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
+    static const double seconds[] = {0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2,
+                                     0.25,  0.35, 0.5,  0.75, 1,    2.5,   5,   10};
     struct metric_family *events =
         metric_family_add(set, METRIC_COUNTER, "stream_processor_events_total",
                           "Records of metrics.raw by what became of them.", result_names);
@@ -62,7 +63,7 @@ void processor_metrics_add(struct processor_metrics *metrics, struct metric_set 
     metrics->memory = metric_add_gauge(set, "stream_processor_detector_bytes", "Memory of all detectors.");
     struct metric_family *latency = metric_family_add(
         set, METRIC_HISTOGRAM, "stream_processor_detection_seconds",
-        "From the append of the record that decided to the commit that published the transition.", NULL);
+        "From the append of the records that decided to the commit that published the transition.", NULL);
     metric_family_set_buckets(latency, seconds, sizeof seconds / sizeof seconds[0]);
     metrics->detection_seconds = metric_series(latency, NULL);
 }

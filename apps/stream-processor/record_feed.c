@@ -182,7 +182,8 @@ static int observe_batch(struct record_feed *feed, struct feed_place *place, str
     for (size_t i = 0; i < count && feed->calls->judged != NULL; i++) {
         feed->calls->judged(feed->context, place, &feed->inputs[i]);
     }
-    return tell_decisions(feed, place, last->appended_ms, error);
+    /* Which of them decided isn't known: the first, so that the latency measured is never too small. */
+    return tell_decisions(feed, place, feed->inputs[0].appended_ms, error);
 }
 
 /* The record begins a batch of its own when it is of another mode than those before, or a tick stands between

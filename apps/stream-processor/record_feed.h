@@ -42,7 +42,7 @@ struct feed_place {
 
 /* Calls that return int: 0, or -1 with error filled, which ends the feeding. */
 struct record_feed_calls {
-    /* What was decided. appended_ms: of the last record of the batch that decided; of a tick: wall time, or
+    /* What was decided. appended_ms: of the first record of the batch that decided; of a tick: wall time, or
      * the tick's clock when ticks are read from the log. */
     int (*decided)(void *context, struct feed_place *place, struct alert_transition *transition,
                    int64_t appended_ms, struct error *error);

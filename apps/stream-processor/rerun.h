@@ -33,7 +33,7 @@ struct rerun_settings {
 struct rerun_decision {
     struct alert_transition transition;
     int32_t partition;
-    int64_t appended_ms; /* of the record that decided (the last of its batch), or the clock of the tick */
+    int64_t appended_ms; /* of the record that decided (the first of its batch), or the clock of the tick */
 };
 
 struct rerun_partition_info {

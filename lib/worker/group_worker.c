@@ -19,6 +19,8 @@ struct partition {
     int32_t number;
     int64_t next;      /* the offset after the last record done; -1: none yet */
     int64_t committed; /* what the last commit said; -1: none */
+    bool touched;      /* something was put for it, or it asked for a commit, since its last one */
+    bool saved;        /* it is part of the commit under way */
     void *state;
 };
 
@@ -29,10 +31,13 @@ struct group_worker {
     struct bus_member *member;
     struct partition *partitions;
     size_t partition_count, partition_capacity;
-    size_t output_bytes; /* put since the last commit */
-    bool dirty;          /* something to commit besides positions */
+    struct partition *current; /* whose call is running; NULL: none */
+    size_t output_bytes;       /* put since the last commit */
+    bool dirty;                /* something to commit besides positions */
     bool hurry;
-    bool leaving; /* to be run again */
+    bool whole;    /* the next commit has to be of all partitions: nobody knows whose an output is */
+    bool is_early; /* the commit under way is one that was hurried to */
+    bool leaving;  /* to be run again */
     int64_t next_commit_ms, next_tick_ms;
     struct log_throttle full_throttle;
 };
@@ -53,6 +58,15 @@ static struct partition *find_partition(struct group_worker *worker, const char 
     return NULL;
 }
 
+static void touch_current(struct group_worker *worker)
+{
+    if (worker->current != NULL) {
+        worker->current->touched = true;
+    } else {
+        worker->whole = true;
+    }
+}
+
 /* The queue is bounded, and sending empties it. */
 static int put_with_patience(struct group_worker *worker, const struct bus_record *output, bool is_state,
                              struct error *error)
@@ -69,6 +83,7 @@ static int put_with_patience(struct group_worker *worker, const struct bus_recor
         }
     }
     worker->dirty = true;
+    touch_current(worker);
     worker->output_bytes += output->key.size_bytes + output->value.size_bytes;
     if (worker->output_bytes > OUTPUT_LIMIT) {
         worker->hurry = true;
@@ -94,9 +109,15 @@ size_t group_worker_output_bytes(const struct group_worker *worker)
     return worker->output_bytes;
 }
 
+bool group_worker_is_early(const struct group_worker *worker)
+{
+    return worker->is_early;
+}
+
 void group_worker_hurry(struct group_worker *worker)
 {
     worker->hurry = true;
+    touch_current(worker);
 }
 
 void group_worker_leave(struct group_worker *worker)
@@ -169,12 +190,20 @@ static int start_partition(struct group_worker *worker, const struct bus_partiti
 
 /* --- the commit ---- */
 
-static int save_all(struct group_worker *worker, struct error *error)
+static int save_partitions(struct group_worker *worker, bool all, struct error *error)
 {
     const struct group_worker_calls *calls = worker->spec->calls;
     for (size_t i = 0; i < worker->partition_count; i++) {
         struct partition *partition = &worker->partitions[i];
-        if (calls->save != NULL && calls->save(worker->spec->context, worker, partition->state, error) != 0) {
+        partition->saved = all || partition->touched;
+        if (!partition->saved) {
+            continue;
+        }
+        worker->current = partition;
+        int saved =
+            calls->save == NULL ? 0 : calls->save(worker->spec->context, worker, partition->state, error);
+        worker->current = NULL;
+        if (saved != 0) {
             return -1;
         }
         if (partition->next != partition->committed) {
@@ -209,6 +238,10 @@ static void note_committed(struct group_worker *worker)
 {
     for (size_t i = 0; i < worker->partition_count; i++) {
         struct partition *partition = &worker->partitions[i];
+        if (!partition->saved) {
+            continue;
+        }
+        partition->touched = false;
         partition->committed = partition->next;
         if (worker->spec->calls->committed != NULL) {
             worker->spec->calls->committed(worker->spec->context, partition->state);
@@ -216,11 +249,18 @@ static void note_committed(struct group_worker *worker)
     }
 }
 
-static int commit(struct group_worker *worker, struct error *error)
+/* all: every partition. Otherwise those that put something or hurry, so that an alert doesn't wait for the
+ * states of all others: a transaction's time grows with the partitions it writes to. What a partition put and
+ * its position are always of one commit. */
+static int commit(struct group_worker *worker, bool all, struct error *error)
 {
     worker->hurry = false;
-    worker->next_commit_ms = now_ms(worker) + worker->spec->commit_interval_ms;
-    if (save_all(worker, error) != 0) {
+    worker->is_early = !all;
+    if (all) {
+        worker->whole = false;
+        worker->next_commit_ms = now_ms(worker) + worker->spec->commit_interval_ms;
+    }
+    if (save_partitions(worker, all, error) != 0) {
         return -1;
     }
     if (!worker->dirty) {
@@ -256,8 +296,10 @@ static int process_records(struct group_worker *worker, const struct bus_turn *t
         if (partition == NULL) {
             continue; /* lost in the meantime */
         }
+        worker->current = partition;
         int result = worker->spec->calls->process(worker->spec->context, worker, partition->state, records,
                                                   count, error);
+        worker->current = NULL;
         if (result != 0) {
             return result;
         }
@@ -280,8 +322,13 @@ static int note_ends(struct group_worker *worker, const struct bus_turn *turn, s
         if (turn->partitions[i].position > partition->next) {
             partition->next = turn->partitions[i].position;
         }
-        if (worker->spec->calls->reached_end != NULL &&
-            worker->spec->calls->reached_end(worker->spec->context, worker, partition->state, error) != 0) {
+        worker->current = partition;
+        int result =
+            worker->spec->calls->reached_end == NULL
+                ? 0
+                : worker->spec->calls->reached_end(worker->spec->context, worker, partition->state, error);
+        worker->current = NULL;
+        if (result != 0) {
             return -1;
         }
     }
@@ -302,7 +349,7 @@ static int restore_partition(struct group_worker *worker, const struct bus_turn 
 static int give_up_partitions(struct group_worker *worker, const struct bus_turn *turn, struct error *error)
 {
     /* commit() polls nothing, so the turn stays valid. */
-    if (commit(worker, error) != 0) {
+    if (commit(worker, true, error) != 0) {
         return -1;
     }
     close_partitions(worker, turn);
@@ -352,8 +399,11 @@ static int tick_partitions(struct group_worker *worker, struct error *error)
 {
     worker->next_tick_ms = now_ms(worker) + TICK_MS;
     for (size_t i = 0; worker->spec->calls->tick != NULL && i < worker->partition_count; i++) {
-        if (worker->spec->calls->tick(worker->spec->context, worker, worker->partitions[i].state, error) !=
-            0) {
+        worker->current = &worker->partitions[i];
+        int result =
+            worker->spec->calls->tick(worker->spec->context, worker, worker->partitions[i].state, error);
+        worker->current = NULL;
+        if (result != 0) {
             return -1;
         }
     }
@@ -383,14 +433,15 @@ static int run_loop(struct group_worker *worker, struct error *error)
         if (result == 0 && calls->between_turns != NULL) {
             result = calls->between_turns(worker->spec->context, worker, error);
         }
-        if (result == 0 && (worker->hurry || now_ms(worker) >= worker->next_commit_ms)) {
-            result = commit(worker, error);
+        bool is_due = now_ms(worker) >= worker->next_commit_ms;
+        if (result == 0 && (worker->hurry || is_due)) {
+            result = commit(worker, is_due || worker->whole, error);
         }
         if (result != 0) {
             return result;
         }
     }
-    return commit(worker, error);
+    return commit(worker, true, error);
 }
 
 /* A member keeps its name over restarts: the one it was given, else the host's. */

@@ -2,11 +2,12 @@
  * become calls on the partition they are about, positions are kept, and what was done is committed in one go.
  *
  *   open -> restore* -> start_offset -> (process | reached_end | tick)* -> close
- *   before each commit: save for every open partition; after it: committed.
+ *   before each commit: save for every partition of it; after it: committed.
  *
- * A commit is made commit_interval_ms after the last one, at once when a call asked for it
- * (group_worker_hurry), and before partitions are given up or the program stops. It holds every output put,
- * every state put and every position, or nothing: then all partitions are closed and opened anew from what is
+ * A commit of all partitions is made commit_interval_ms after the last one, and before partitions are given
+ * up or the program stops. When a call asks for it (group_worker_hurry), one is made at once of that
+ * partition and of those that have put something. A commit holds every output put, every state put and the
+ * positions of its partitions, or nothing: then all partitions are closed and opened anew from what is
  * committed, so a call never has to undo anything. Memory per turn is bounded by the batch (1 000 records, 4
  * MiB), and so are the outputs between two commits. Threads: a worker, its calls and its member live on one
  * thread. */
@@ -16,6 +17,7 @@
 #include "bus/bus.h"
 #include "error/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -74,8 +76,11 @@ int group_worker_put(struct group_worker *worker, const struct bus_record *outpu
 int group_worker_put_state(struct group_worker *worker, int32_t partition, struct bus_bytes key,
                            struct bus_bytes value, struct error *error);
 size_t group_worker_output_bytes(
-    const struct group_worker *worker);               /* put since the last commit, states too */
-void group_worker_hurry(struct group_worker *worker); /* commit as soon as the current turn is done */
+    const struct group_worker *worker); /* put since the last commit, states too */
+/* Commit this partition as soon as the current turn is done. */
+void group_worker_hurry(struct group_worker *worker);
+/* During save: somebody waits for this commit; what can wait for the next regular one should. */
+bool group_worker_is_early(const struct group_worker *worker);
 /* Commits and leaves the group as soon as the current turn is done: the caller of group_worker_run may change
  * what only an opened partition depends on, and run again. */
 void group_worker_leave(struct group_worker *worker);

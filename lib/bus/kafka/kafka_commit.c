@@ -111,8 +111,9 @@ static int create_producer(struct kafka_member *member, struct error *error)
 {
     char id[sizeof member->group + sizeof member->member_id + 1];
     (void)snprintf(id, sizeof id, "%s-%s", member->group, member->member_id);
+    /* Without linger: a commit waits for what it has put. */
     const char *const settings[] = {
-        "transactional.id", id, "transaction.timeout.ms", "5000", "linger.ms", "5", NULL};
+        "transactional.id", id, "transaction.timeout.ms", "5000", "linger.ms", "0", NULL};
     member->producer_opaque.bus = member->bus;
     return kafka_client_create(member->bus, RD_KAFKA_PRODUCER, settings, NULL, &member->producer_opaque,
                                &member->producer, error);

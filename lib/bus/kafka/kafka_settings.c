@@ -110,7 +110,7 @@ static int set_all(const struct kafka_bus *bus, rd_kafka_conf_t *conf, rd_kafka_
                                   "30000", "log_level", "4", "reconnect.backoff.max.ms", "2000",
                                   /* A transaction that begins right after another is told to wait for its
                                    * markers; they take milliseconds. */
-                                  "retry.backoff.ms", "10", NULL};
+                                  "retry.backoff.ms", "10", "socket.nagle.disable", "true", NULL};
     const char *const producing[] = {"queue.buffering.max.kbytes",
                                      kbytes,
                                      "compression.codec",
