@@ -2,9 +2,12 @@
  *
  *   score [--seed N] [--only SCENARIO] [--rules FILE] [--json FILE] [--day FILE] [--curve FILE] */
 #include "matcher.h"
+#include "plot.h"
 #include "report.h"
-#include "rule/rule_load.h"
 #include "stage.h"
+
+#include "buffer/buffer.h"
+#include "rule/rule_load.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -64,6 +67,74 @@ static int play(struct result *result, const struct scenario *scenario, const st
     return result->fed < 0 ? -1 : 0;
 }
 
+/* --- files ---- */
+
+static FILE *open_file(const char *path)
+{
+    FILE *file = fopen(path, "w");
+    if (file == NULL) {
+        perror(path);
+    }
+    return file;
+}
+
+static int close_file(FILE *file, const char *path)
+{
+    if (fclose(file) != 0) {
+        perror(path);
+        return 1;
+    }
+    return 0;
+}
+
+static int write_json(const char *path, const struct result *results, size_t count, uint64_t seed)
+{
+    struct buffer text;
+    FILE *file = open_file(path);
+    if (file == NULL) {
+        return 1;
+    }
+    buffer_init(&text, 0);
+    report_write_json(&text, results, count, seed);
+    (void)fwrite(text.data, 1, text.size, file);
+    (void)fputc('\n', file);
+    buffer_free(&text);
+    return close_file(file, path);
+}
+
+static int write_day(const char *path, const struct result *results, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (results[i].scenario->shape == PLAN_DAY) {
+            FILE *file = open_file(path);
+            if (file == NULL) {
+                return 1;
+            }
+            plot_day(file, &results[i]);
+            return close_file(file, path);
+        }
+    }
+    return 0;
+}
+
+static int write_curve(const char *path, const struct result *results, size_t count)
+{
+    FILE *file = open_file(path);
+    if (file == NULL) {
+        return 1;
+    }
+    plot_curve(file, results, count);
+    return close_file(file, path);
+}
+
+static int write_files(const struct options *options, const struct result *results, size_t count)
+{
+    int failed = options->json != NULL ? write_json(options->json, results, count, options->seed) : 0;
+    failed += options->day != NULL ? write_day(options->day, results, count) : 0;
+    failed += options->curve != NULL ? write_curve(options->curve, results, count) : 0;
+    return failed == 0 ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
     static struct result results[MAX_RESULTS];
@@ -95,5 +166,5 @@ int main(int argc, char **argv)
     }
     report_print(stdout, results, count, options.seed);
     rule_set_destroy(rules);
-    return 0;
+    return write_files(&options, results, count);
 }

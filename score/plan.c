@@ -300,7 +300,7 @@ static void put_drift(struct planner *p, int series, int64_t at_ms)
         double part = (double)(now_ms - at_ms) / HOUR_MS;
         struct incident now = fault;
         now.begin_ms = now_ms;
-        now.size = fault.watch == WATCH_LATENCY ? nearbyint(100 * (1 + 4 * part)) / 100 : fault.size * part;
+        now.size = fault.watch == WATCH_LATENCY ? nearbyint(10 * (1 + 4 * part)) / 10 : fault.size * part;
         enum incident_duty duty = duty_of(p, &now);
         struct fault_effect effect = effect_of(now.watch, now.size);
         add_change(p->plan, now_ms, series, &effect);

@@ -25,7 +25,7 @@ const char *const report_sides[SIDE_COUNT] = {"ours", "plain", "Prometheus-style
 
 static const char *const watch_names[WATCH_COUNT] = {"latency", "errors", "traffic"};
 
-static struct selection size_selection(const struct size_class *size)
+struct selection report_select_size(const struct size_class *size)
 {
     struct selection s = SELECT_ALL;
     s.kind = (int)size->kind;
@@ -194,7 +194,7 @@ static void print_sizes(FILE *out, const struct result *results, size_t count)
     }
     (void)fprintf(out, "\n|---|--:|--:|--:|--:|\n");
     for (size_t i = 0; i < report_size_count; i++) {
-        struct selection s = size_selection(&report_sizes[i]);
+        struct selection s = report_select_size(&report_sizes[i]);
         for (int side = 0; side < SIDE_COUNT; side++) {
             struct tally t;
             matcher_sum(&t, results, count, side, &s);
@@ -224,7 +224,7 @@ static void print_curve(FILE *out, const struct result *results, size_t count, i
     for (size_t i = 0; i < report_size_count; i++) {
         (void)fprintf(out, "| %s |", report_sizes[i].name);
         for (size_t r = 0; r < report_rate_count; r++) {
-            struct selection s = size_selection(&report_sizes[i]);
+            struct selection s = report_select_size(&report_sizes[i]);
             struct tally t;
             s.min_rate = report_rates[r].min;
             s.max_rate = report_rates[r].max;

@@ -27,6 +27,7 @@ struct size_class {
 };
 extern const struct size_class report_sizes[];
 extern const size_t report_size_count;
+struct selection report_select_size(const struct size_class *size);
 
 extern const char *const report_sides[SIDE_COUNT];
 

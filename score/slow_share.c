@@ -6,7 +6,7 @@
 #include <math.h>
 
 #define DRAWS     40000
-#define SHARES    1024
+#define SHARES    4096
 #define LOAD_STEP 0.1
 
 struct known {
