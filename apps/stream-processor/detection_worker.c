@@ -26,6 +26,7 @@ int detection_worker_create(struct detection_worker **out, struct program *progr
     buffer_init(&worker->text, 0);
     processor_metrics_add(&worker->metrics, program_metrics(program));
     if (rules_file_load(&worker->rules, settings->rules_path, error) != 0 ||
+        stream_feed_create(&worker->stream, error) != 0 ||
         record_feed_create(&worker->feed, publish_calls(), worker, settings->partition_count, &worker->lock,
                            error) != 0) {
         detection_worker_destroy(worker);
@@ -41,6 +42,7 @@ void detection_worker_destroy(struct detection_worker *worker)
         return;
     }
     record_feed_destroy(worker->feed);
+    stream_feed_destroy(worker->stream);
     rules_file_free(&worker->rules);
     rules_file_free(&worker->next_rules);
     buffer_free(&worker->text);
@@ -179,9 +181,8 @@ static int tick(void *context, struct group_worker *loop, void *state, struct er
 
 /* A reload is a restart without an end: all is committed under the old rules, then every partition is opened
  * anew under the new ones, which are in the next commit (rules_record.h). */
-static int reload_when_asked(void *context, struct group_worker *loop, struct error *error)
+static int reload_when_asked(struct detection_worker *worker, struct group_worker *loop, struct error *error)
 {
-    struct detection_worker *worker = context;
     struct log *log = program_log(worker->program);
     if (!program_take_reload(worker->program)) {
         return 0;
@@ -198,6 +199,13 @@ static int reload_when_asked(void *context, struct group_worker *loop, struct er
                   log_integer("rules", (int64_t)worker->next_rules.rules->count));
     group_worker_leave(loop);
     return 0;
+}
+
+static int between_turns(void *context, struct group_worker *loop, struct error *error)
+{
+    struct detection_worker *worker = context;
+    stream_feed_tick(worker->stream, worker);
+    return reload_when_asked(worker, loop, error);
 }
 
 void detection_worker_take_rules(struct detection_worker *worker)
@@ -224,6 +232,7 @@ static void note_commit(void *context, void *state)
     struct partition *partition = state;
     processor_metrics_count(&worker->metrics, &partition->counts);
     memset(&partition->counts, 0, sizeof partition->counts);
+    stream_feed_tell_transitions(worker->stream, partition);
     int64_t now_ms = worker_wall_ms(worker);
     for (size_t i = 0; i < partition->decided_count; i++) {
         metric_observe(worker->metrics.detection_seconds, (double)(now_ms - partition->decided_ms[i]) / 1000);
@@ -240,7 +249,7 @@ const struct group_worker_calls *detection_worker_calls(void)
         .process = process_records,
         .reached_end = reached_end,
         .tick = tick,
-        .between_turns = reload_when_asked,
+        .between_turns = between_turns,
         .save = save_partition,
         .committed = note_commit,
         .close = close_partition,
@@ -257,4 +266,15 @@ void detection_worker_write(struct detection_worker *worker, struct json_writer 
         write(partition->place.detector, writer);
     }
     (void)pthread_mutex_unlock(&worker->lock);
+}
+
+void detection_worker_show_stream(void *context, const struct http_request *request,
+                                  struct http_response *response)
+{
+    stream_feed_show(context, request, response);
+}
+
+void detection_worker_end_streams(struct detection_worker *worker)
+{
+    stream_feed_close(worker->stream);
 }

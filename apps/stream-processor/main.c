@@ -123,6 +123,7 @@ static int run_on_bus(struct program *program, struct bus *bus, const struct val
     }
     program_add_route(program, "GET", "/series", show_series, worker);
     program_add_route(program, "GET", "/alerts", show_alerts, worker);
+    program_add_route(program, "GET", "/stream", detection_worker_show_stream, worker);
     int code = PROGRAM_DONE;
     if (program_serve(program, error) != 0) {
         code = program_fail(program, "cannot serve HTTP", error);
@@ -134,6 +135,7 @@ static int run_on_bus(struct program *program, struct bus *bus, const struct val
             code = detect(program, bus, values, worker);
         }
     }
+    detection_worker_end_streams(worker);
     program_end_serving(program);
     detection_worker_destroy(worker);
     return code;

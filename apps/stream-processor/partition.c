@@ -24,6 +24,8 @@ struct partition *partition_create(struct detection_worker *worker, const struct
     struct feed_place *place = &partition->place;
     place->partition = assigned->partition;
     place->owner = partition;
+    partition->told_ms = INT64_MIN;
+    buffer_init(&partition->decided_text, 0);
     partition->silent_since_ms = worker_steady_ms(worker);
     partition_clock_init(&place->clock);
     place->clock.partition_count = worker->settings.partition_count;
@@ -42,6 +44,7 @@ void partition_destroy(struct partition *partition)
 {
     detector_destroy(partition->place.detector);
     tick_log_free(&partition->place.ticks);
+    buffer_free(&partition->decided_text);
     free(partition);
 }
 

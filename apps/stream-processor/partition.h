@@ -14,6 +14,7 @@
 #include "record_feed.h"
 #include "rules_file.h"
 #include "rules_record.h"
+#include "stream_feed.h"
 
 #include "buffer/buffer.h"
 #include "log/log.h"
@@ -37,6 +38,8 @@ struct partition {
     uint64_t routes_refused;               /* as the metrics know it */
     int64_t decided_ms[WAITING_DECISIONS]; /* append times of the records that decided, until the commit */
     size_t decided_count;
+    struct buffer decided_text; /* the same transitions as events of GET /stream */
+    int64_t told_ms;            /* how far GET /stream has told the series' times */
     struct partition *next;
 };
 
@@ -48,6 +51,7 @@ struct detection_worker {
     struct processor_metrics metrics;
     struct record_feed *feed;
     struct group_worker *loop; /* during its calls */
+    struct stream_feed *stream;
     struct buffer text;
     struct log_throttle late_throttle, refused_throttle, malformed_throttle;
     pthread_mutex_t lock; /* of partitions and their detectors: the pages read them */
@@ -73,6 +77,8 @@ int partition_save(struct detection_worker *worker, struct partition *partition,
 const struct record_feed_calls *publish_calls(void); /* their context is the worker */
 /* Counts and says that series of routes were refused since the last call. */
 void publish_refused_routes(struct detection_worker *worker, struct partition *partition);
+
+/* stream_feed.c is GET /stream. */
 
 /* silence.c: about once a second. */
 int silence_tick(struct detection_worker *worker, struct partition *partition, struct error *error);

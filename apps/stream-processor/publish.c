@@ -47,6 +47,10 @@ static int publish_transition(void *context, struct feed_place *place, struct al
     if (put_transition(worker, transition, error) != 0) {
         return -1;
     }
+    /* The text holds no line break: one line of JSON. */
+    buffer_append_text(&partition->decided_text, "event: transition\ndata: ");
+    buffer_append(&partition->decided_text, worker->text.data, worker->text.size);
+    buffer_append_text(&partition->decided_text, "\n\n");
     partition->counts.fired += firing;
     partition->counts.resolved += !firing;
     if (partition->decided_count < WAITING_DECISIONS) {

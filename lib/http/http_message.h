@@ -12,7 +12,9 @@
 #define HTTP_TARGET_BYTES 4096 /* path and query */
 #define HTTP_HEADER_LIMIT 16   /* headers of a response, beside the server's own */
 
+struct http_feed;
 struct MHD_Connection;
+struct MHD_Response;
 
 struct http_query {
     const char *name, *value; /* into target */
@@ -48,7 +50,16 @@ struct http_response {
     http_body_part *next_part; /* NULL: the body is all there is */
     void (*stream_done)(void *context);
     void *stream_context;
+    struct http_feed *feed; /* that the answer goes on with; NULL: none */
+    struct http_server *server;
 };
+
+/* http_feed.c: the answer that follows response->feed; NULL: no memory. */
+struct MHD_Response *http_feed_answer(struct MHD_Connection *connection, struct http_response *response);
+/* The follower that was to be never came about. */
+void http_feed_give_up(struct http_feed *feed);
+/* http_server.c: the client takes what it is sent, so its time for the answer begins anew. */
+void http_server_note_progress(struct http_server *server, struct MHD_Connection *connection);
 
 void http_response_init(struct http_response *response);
 /* Frees what wasn't taken over (body.data, the stream). */

@@ -101,7 +101,9 @@ bool http_reply_queue(struct MHD_Connection *connection, struct http_response *r
     if (response->body.failed) {
         http_response_fail(response, 500, "no memory for the answer");
     }
-    struct MHD_Response *made = response->next_part != NULL ? make_streamed(response) : make_whole(response);
+    struct MHD_Response *made = response->feed != NULL        ? http_feed_answer(connection, response)
+                                : response->next_part != NULL ? make_streamed(response)
+                                                              : make_whole(response);
     if (made == NULL) {
         return false;
     }

@@ -20,6 +20,10 @@ void http_response_deinit(struct http_response *response)
         response->stream_done(response->stream_context);
         response->stream_done = NULL;
     }
+    if (response->feed != NULL) {
+        http_feed_give_up(response->feed);
+        response->feed = NULL;
+    }
     while (response->header_count > 0) {
         free(response->headers[--response->header_count].name);
     }

@@ -46,6 +46,11 @@ static void set_deadline(struct http_server *server, struct MHD_Connection *conn
     connections_set_deadline(server->connections, connection_of(connection), timeout_ms);
 }
 
+void http_server_note_progress(struct http_server *server, struct MHD_Connection *connection)
+{
+    set_deadline(server, connection, server->settings.answer_timeout_ms);
+}
+
 /* --- what the library calls as a connection and a request go on ---- */
 
 static void note_connection(void *context, struct MHD_Connection *connection, void **socket_context,
@@ -259,6 +264,7 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
     }
     struct http_response response;
     http_response_init(&response);
+    response.server = server;
     bool good = true;
     if (!request->headers_seen) {
         request->headers_seen = true;
@@ -380,8 +386,9 @@ static int start_daemon(struct http_server *server, struct error *error)
         {settings->threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, settings->threads, NULL},
         {MHD_OPTION_END, 0, NULL},
     };
-    server->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-                                      handle, server, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+    server->daemon =
+        MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME, 0,
+                         NULL, NULL, handle, server, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
     if (server->daemon == NULL) {
         return error_set(error, -1, "the HTTP server on %s port %u does not start", settings->address,
                          (unsigned)server->port);

@@ -700,6 +700,56 @@ static void late_records_are_counted_by_service_and_logged_once_a_minute(void **
     buffer_free(&log);
 }
 
+struct followed {
+    char path[TEST_PATH_BYTES];
+    const char *text;
+};
+
+static bool has_been_streamed(void *context)
+{
+    struct followed *followed = context;
+    struct buffer seen;
+    buffer_init(&seen, 0);
+    file_read(followed->path, &seen);
+    bool found = strstr(buffer_text(&seen), followed->text) != NULL;
+    buffer_free(&seen);
+    return found;
+}
+
+static void wait_until_streamed(struct followed *followed, const char *text)
+{
+    followed->text = text;
+    if (!process_wait_until(has_been_streamed, followed, PATIENCE_MS)) {
+        fail_msg("'%s' did not come on the stream", text);
+    }
+}
+
+static void a_stream_tells_series_each_second_and_transitions_once_they_are_committed(void **state)
+{
+    struct world *world = *state;
+    struct followed followed;
+    char url[128];
+    process_require_command("curl");
+    path_join(followed.path, world->directory, "stream.txt");
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/stream", (unsigned)world->port);
+    const char *const argv[] = {"curl", "-sN", url, NULL};
+    const struct process_options options = {.stdout_path = followed.path};
+    start_processor(world);
+    produce_seconds(world, "streamed-service", 0.005, 30);
+    wait_until_all_is_committed(world);
+    struct process *follower = process_start(argv, &options);
+    wait_until_streamed(&followed, "retry: 3000");
+    wait_until_streamed(&followed, "\"service.name\":\"streamed-service\"");
+    produce_seconds(world, "streamed-service", 0.3, 30);
+    wait_until_streamed(&followed, "event: transition");
+    wait_until_streamed(&followed, "\"state\":\"firing\"");
+    wait_until_streamed(&followed, "\"firing\":[\"HighErrorRate\"]");
+    expect_transitions(world, "streamed-service", "firing 1;"); /* never earlier than on the topic */
+    assert_int_equal(process_stop(world->processor), 0);        /* though somebody follows */
+    assert_int_equal(process_wait(follower, PATIENCE_MS), 0);
+    process_free(follower);
+}
+
 static void wrong_settings_are_refused_by_name(void **state)
 {
     struct world *world = *state;
@@ -731,6 +781,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(
             new_rules_end_what_they_no_longer_watch_and_a_bad_file_changes_nothing, begin, end),
         cmocka_unit_test_setup_teardown(a_backtest_says_what_other_rules_would_have_fired, begin, end),
+        cmocka_unit_test_setup_teardown(
+            a_stream_tells_series_each_second_and_transitions_once_they_are_committed, begin, end),
         cmocka_unit_test_setup_teardown(garbage_becomes_dead_letters_and_stops_nothing, begin, end),
         cmocka_unit_test_setup_teardown(a_record_on_a_wrong_partition_or_from_the_future_is_a_dead_letter,
                                         begin, end),
