@@ -20,8 +20,6 @@
 #define PATIENCE_S   60.0
 #define LIVE_AFTER_S 4 /* before a kill */
 
-extern char **environ;
-
 struct bench {
     const char *url, *program;
     struct stream *stream;
@@ -107,6 +105,7 @@ static void *keep_producing(void *context)
 
 static void start_processor(struct bench *bench, const char *idle_after)
 {
+    static const char rules[] = OBS_SOURCE_DIR "/config/anomaly-rules.yaml";
     char option[64];
     (void)snprintf(option, sizeof option, "--idle-after=%s", idle_after);
     char *const argv[] = {(char *)(uintptr_t)bench->program,
@@ -114,7 +113,8 @@ static void start_processor(struct bench *bench, const char *idle_after)
                           (char *)(uintptr_t)bench->url,
                           "--listen=127.0.0.1:0",
                           "--member-id=bench",
-                          "--rules=" OBS_SOURCE_DIR "/config/anomaly-rules.yaml",
+                          "--rules",
+                          (char *)(uintptr_t)rules,
                           option,
                           NULL};
     posix_spawn_file_actions_t actions;
@@ -159,8 +159,6 @@ static double read_cpu_s(const struct bench *bench)
 {
     char path[64];
     char text[1024] = "";
-    unsigned long user = 0;
-    unsigned long kernel = 0;
     (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)bench->child);
     FILE *stream = fopen(path, "r");
     if (stream != NULL) {
@@ -168,10 +166,15 @@ static double read_cpu_s(const struct bench *bench)
         (void)fclose(stream);
     }
     const char *at = strrchr(text, ')');
-    if (at == NULL ||
-        sscanf(at, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &kernel) != 2) {
+    for (int field = 2; at != NULL && field < 14; field++) {
+        at = strchr(at + 1, ' ');
+    }
+    if (at == NULL) {
         return 0;
     }
+    char *end = NULL;
+    unsigned long user = strtoul(at, &end, 10);
+    unsigned long kernel = strtoul(end, NULL, 10);
     return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
 }
 

@@ -330,7 +330,7 @@ static void assert_same_transitions(const struct outcome *a, const struct outcom
         const struct alert_transition *y = &b->transitions[i];
         if (x->fingerprint != y->fingerprint || x->sequence != y->sequence || x->state != y->state ||
             x->starts_ms != y->starts_ms || x->ends_ms != y->ends_ms || x->samples != y->samples ||
-            x->bad != y->bad || memcmp(&x->value, &y->value, sizeof x->value) != 0) {
+            x->bad != y->bad || (isnan(x->value) ? !isnan(y->value) : x->value != y->value)) {
             fail_msg("transition %zu differs: %s %s sequence %u; %s %s sequence %u", i, x->rule,
                      x->labels.service, x->sequence, y->rule, y->labels.service, y->sequence);
         }
