@@ -2,9 +2,9 @@
  *
  *   score [--seed N] [--only SCENARIO] [--rules FILE] [--json FILE] [--day FILE] [--curve FILE] */
 #include "matcher.h"
+#include "play.h"
 #include "plot.h"
 #include "report.h"
-#include "stage.h"
 
 #include "buffer/buffer.h"
 #include "rule/rule_load.h"
@@ -12,7 +12,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 #define DEFAULT_SEED 1
 #define MAX_RESULTS  64
@@ -49,22 +48,6 @@ static int read_options(struct options *options, int argc, char **argv)
 static bool is_wanted(const struct options *options, const struct scenario *scenario)
 {
     return options->only == NULL || strncmp(options->only, scenario->name, strlen(options->only)) == 0;
-}
-
-static int play(struct result *result, const struct scenario *scenario, const struct rule_set *rules,
-                uint64_t seed, struct error *error)
-{
-    struct plan_limits limits;
-    uint64_t own_seed = XXH3_64bits_withSeed(scenario->name, strlen(scenario->name), seed);
-    if (stage_read_limits(rules, &limits, error) != 0) {
-        return -1;
-    }
-    result->scenario = scenario;
-    plan_make(&result->plan, scenario, &limits, own_seed);
-    firings_init(&result->firings);
-    result->fed = stage_play(scenario, &result->plan, rules, own_seed, &result->firings, error);
-    matcher_match(result);
-    return result->fed < 0 ? -1 : 0;
 }
 
 /* --- files ---- */
@@ -157,7 +140,7 @@ int main(int argc, char **argv)
         if (!is_wanted(&options, &scenarios[i])) {
             continue;
         }
-        if (play(&results[count++], &scenarios[i], rules, options.seed, &error) != 0) {
+        if (play_scenario(&results[count++], &scenarios[i], rules, options.seed, &error) != 0) {
             (void)fprintf(stderr, "%s: %s\n", scenarios[i].name, error.message);
             return 1;
         }
@@ -166,5 +149,9 @@ int main(int argc, char **argv)
     }
     report_print(stdout, results, count, options.seed);
     rule_set_destroy(rules);
-    return write_files(&options, results, count);
+    int code = write_files(&options, results, count);
+    while (count > 0) {
+        play_free(&results[--count]);
+    }
+    return code;
 }
