@@ -27,6 +27,7 @@ int detection_worker_create(struct detection_worker **out, struct program *progr
     processor_metrics_add(&worker->metrics, program_metrics(program));
     if (rules_file_load(&worker->rules, settings->rules_path, error) != 0 ||
         stream_feed_create(&worker->stream, error) != 0 ||
+        transition_ring_create(&worker->ring, error) != 0 ||
         record_feed_create(&worker->feed, publish_calls(), worker, settings->partition_count, &worker->lock,
                            error) != 0) {
         detection_worker_destroy(worker);
@@ -43,6 +44,7 @@ void detection_worker_destroy(struct detection_worker *worker)
     }
     record_feed_destroy(worker->feed);
     stream_feed_destroy(worker->stream);
+    transition_ring_destroy(worker->ring);
     rules_file_free(&worker->rules);
     rules_file_free(&worker->next_rules);
     buffer_free(&worker->text);
@@ -89,6 +91,7 @@ static void close_partition(void *context, void *state)
     }
     *link = partition->next;
     (void)pthread_mutex_unlock(&worker->lock);
+    transition_ring_forget(worker->ring, partition->place.partition);
     partition_destroy(partition);
 }
 
@@ -233,6 +236,7 @@ static void note_commit(void *context, void *state)
     processor_metrics_count(&worker->metrics, &partition->counts);
     memset(&partition->counts, 0, sizeof partition->counts);
     stream_feed_tell_transitions(worker->stream, partition);
+    transition_ring_commit(worker->ring, partition->place.partition);
     int64_t now_ms = worker_wall_ms(worker);
     for (size_t i = 0; i < partition->decided_count; i++) {
         metric_observe(worker->metrics.detection_seconds, (double)(now_ms - partition->decided_ms[i]) / 1000);

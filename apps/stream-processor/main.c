@@ -2,6 +2,8 @@
  * exactly once. */
 #include "backtest.h"
 #include "detection_worker.h"
+#include "explain_command.h"
+#include "transition_page.h"
 #include "verify.h"
 
 #include "buffer/buffer.h"
@@ -19,7 +21,7 @@
 #define GROUP "stream-processor"
 
 struct values {
-    const char *rules, *check_rules, *backtest, *member_id, *runbook_base;
+    const char *rules, *check_rules, *backtest, *explain, *address, *member_id, *runbook_base;
     int64_t lateness_ms, idle_after_ms, commit_interval_ms, max_series, since_ms;
     int ticks;
     bool announce_history, verify, json;
@@ -123,6 +125,7 @@ static int run_on_bus(struct program *program, struct bus *bus, const struct val
     }
     program_add_route(program, "GET", "/series", show_series, worker);
     program_add_route(program, "GET", "/alerts", show_alerts, worker);
+    program_add_route(program, "GET", "/alerts/*", transition_page_show, worker);
     program_add_route(program, "GET", "/stream", detection_worker_show_stream, worker);
     int code = PROGRAM_DONE;
     if (program_serve(program, error) != 0) {
@@ -192,6 +195,17 @@ int main(int argc, char **argv)
          .target = &values.check_rules,
          .value_name = "FILE",
          .help = "check a rule file and exit"},
+        {.name = "explain",
+         .type = SETTING_TEXT,
+         .target = &values.explain,
+         .value_name = "SERIES",
+         .help = "say what the running processor sees of a series (service/region) and why, and exit"},
+        {.name = "address",
+         .type = SETTING_TEXT,
+         .target = &values.address,
+         .default_text = "127.0.0.1:8082",
+         .value_name = "HOST:PORT",
+         .help = "with --explain: where the processor listens"},
         {.name = "backtest",
          .type = SETTING_TEXT,
          .target = &values.backtest,
@@ -278,7 +292,9 @@ int main(int argc, char **argv)
     struct program *program = NULL;
     int code = program_start(&program, &spec, argc, argv);
     if (program != NULL) {
-        code = values.check_rules != NULL ? check_rules(values.check_rules) : run(program, &values);
+        code = values.check_rules != NULL ? check_rules(values.check_rules)
+               : values.explain != NULL   ? explain_command_run(values.explain, values.address)
+                                          : run(program, &values);
         program_end(program);
     }
     return code;

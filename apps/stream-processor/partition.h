@@ -15,6 +15,7 @@
 #include "rules_file.h"
 #include "rules_record.h"
 #include "stream_feed.h"
+#include "transition_ring.h"
 
 #include "buffer/buffer.h"
 #include "log/log.h"
@@ -52,6 +53,7 @@ struct detection_worker {
     struct record_feed *feed;
     struct group_worker *loop; /* during its calls */
     struct stream_feed *stream;
+    struct transition_ring *ring;
     struct buffer text;
     struct log_throttle late_throttle, refused_throttle, malformed_throttle;
     pthread_mutex_t lock; /* of partitions and their detectors: the pages read them */

@@ -7,6 +7,7 @@
 #include "event/event.h"
 #include "metrics/metric_set.h"
 #include "program/program.h"
+#include "rule/rule.h"
 #include "topics/topics.h"
 
 #include <string.h>
@@ -37,6 +38,17 @@ static int put_transition(struct detection_worker *worker, const struct alert_tr
     return group_worker_put(worker->loop, &record, error) == BUS_OK ? 0 : -1;
 }
 
+static const struct rule *find_rule(const struct detection_worker *worker, const char *name)
+{
+    const struct rule_set *set = worker->rules.rules;
+    for (size_t i = 0; i < set->count; i++) {
+        if (strcmp(set->rules[i].name, name) == 0) {
+            return &set->rules[i];
+        }
+    }
+    return NULL;
+}
+
 static int publish_transition(void *context, struct feed_place *place, struct alert_transition *transition,
                               int64_t appended_ms, struct error *error)
 {
@@ -47,6 +59,7 @@ static int publish_transition(void *context, struct feed_place *place, struct al
     if (put_transition(worker, transition, error) != 0) {
         return -1;
     }
+    transition_ring_add(worker->ring, place->partition, transition, find_rule(worker, transition->rule));
     /* The text holds no line break: one line of JSON. */
     buffer_append_text(&partition->decided_text, "event: transition\ndata: ");
     buffer_append(&partition->decided_text, worker->text.data, worker->text.size);

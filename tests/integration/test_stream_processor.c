@@ -750,6 +750,51 @@ static void a_stream_tells_series_each_second_and_transitions_once_they_are_comm
     process_free(follower);
 }
 
+static int status_of(struct world *world, const char *path)
+{
+    char url[256];
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u%s", (unsigned)world->port, path);
+    buffer_clear(&world->page);
+    return net_get(url, &world->page);
+}
+
+static void a_transition_is_shown_with_what_it_needed_and_a_series_explained(void **state)
+{
+    struct world *world = *state;
+    char path[128];
+    char address[64];
+    struct buffer output;
+    start_processor(world);
+    produce_seconds(world, "shown-service", 0.005, 60);
+    produce_seconds(world, "shown-service", 0.3, 30);
+    wait_until_all_is_committed(world);
+    expect_transitions(world, "shown-service", "firing 1;");
+    const char *alerts = get(world, "/alerts");
+    const char *fingerprint = strstr(alerts, "\"fingerprint\":\"");
+    assert_non_null(fingerprint);
+    (void)snprintf(path, sizeof path, "/alerts/%.16s/1", fingerprint + 15);
+    assert_int_equal(status_of(world, path), 200);
+    assert_non_null(strstr(buffer_text(&world->page), "\"needed\":{\"min_samples\":0,\"min_bad\":5"));
+    assert_non_null(strstr(buffer_text(&world->page), "\"state\":\"firing\""));
+    path[strlen(path) - 1] = '7';
+    assert_int_equal(status_of(world, path), 404);
+    assert_int_equal(status_of(world, "/alerts/nonsense/1"), 400);
+    buffer_init(&output, 0);
+    (void)snprintf(address, sizeof address, "127.0.0.1:%u", (unsigned)world->port);
+    const char *const explain[] = {process_program("stream-processor"),
+                                   "--explain",
+                                   "shown-service/us-east-1",
+                                   "--address",
+                                   address,
+                                   NULL};
+    assert_int_equal(process_run(explain, PATIENCE_MS, &output), 0);
+    assert_non_null(strstr(buffer_text(&output), "HighErrorRate    FIRING"));
+    const char *const unknown[] = {
+        process_program("stream-processor"), "--explain", "no-service", "--address", address, NULL};
+    assert_int_equal(process_run(unknown, PATIENCE_MS, &output), 1);
+    buffer_free(&output);
+}
+
 static void wrong_settings_are_refused_by_name(void **state)
 {
     struct world *world = *state;
@@ -783,6 +828,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(a_backtest_says_what_other_rules_would_have_fired, begin, end),
         cmocka_unit_test_setup_teardown(
             a_stream_tells_series_each_second_and_transitions_once_they_are_committed, begin, end),
+        cmocka_unit_test_setup_teardown(a_transition_is_shown_with_what_it_needed_and_a_series_explained,
+                                        begin, end),
         cmocka_unit_test_setup_teardown(garbage_becomes_dead_letters_and_stops_nothing, begin, end),
         cmocka_unit_test_setup_teardown(a_record_on_a_wrong_partition_or_from_the_future_is_a_dead_letter,
                                         begin, end),
