@@ -8,8 +8,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define PART_BYTES 32768 /* what the library asks for at a time */
+#define CLOSE_MS   1000
 
 struct http_follower {
     struct http_feed *feed;
@@ -112,6 +114,11 @@ void http_feed_close(struct http_feed *feed)
         wake(f);
     }
     (void)pthread_mutex_unlock(&feed->lock);
+    /* The server's threads end them, if the clients take it; a server that stops cuts them off. */
+    for (int waited_ms = 0; waited_ms < CLOSE_MS && http_feed_followers(feed) > 0; waited_ms += 5) {
+        const struct timespec pause = {.tv_nsec = 5000000};
+        (void)nanosleep(&pause, NULL);
+    }
 }
 
 /* --- on the server's threads ---- */

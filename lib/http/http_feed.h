@@ -21,7 +21,8 @@ int http_feed_create(struct http_feed **out, size_t most_followers, size_t most_
 bool http_feed_follow(struct http_feed *feed, struct http_response *response);
 void http_feed_publish(struct http_feed *feed, const void *data, size_t size);
 size_t http_feed_followers(struct http_feed *feed);
-/* Every answer ends, and no new one begins. Before http_server_stop, which waits for them. */
+/* Every answer ends, and no new one begins; waits up to a second for clients to take it. Before
+ * http_server_stop. */
 void http_feed_close(struct http_feed *feed);
 void http_feed_destroy(struct http_feed *feed); /* after http_server_stop; NULL is fine */
 
