@@ -19,6 +19,7 @@
 #include <string.h>
 
 #define WINDOWS_MS 60000
+#define VERIFY_MS  120000
 
 struct copies {
     struct ledger *ledger;
@@ -131,6 +132,21 @@ struct oracle_settings chaos_oracle_settings(const struct chaos_world *world)
                                     .idle_after_ms = 15000};
 }
 
+/* The processor's own opinion, by its own reading of the log: --verify. */
+static int run_verify(const struct chaos_world *world)
+{
+    struct buffer output;
+    const char *const argv[] = {process_program("stream-processor"), "--verify", "--bus-url", world->url,
+                                NULL};
+    buffer_init(&output, 0);
+    int code = process_run(argv, VERIFY_MS, &output);
+    if (code != 0) {
+        (void)printf("--verify ended with %d:\n%s\n", code, buffer_text(&output));
+    }
+    buffer_free(&output);
+    return code;
+}
+
 void chaos_check(struct chaos_world *world, const char *after_what)
 {
     struct copies copies = {.ledger = world->ledger, .on_topic = calloc(LEDGER_RECORDS, 1)};
@@ -178,6 +194,7 @@ void chaos_check(struct chaos_world *world, const char *after_what)
     assert_int_equal(report.counted + report.duplicate + report.late + report.refused + report.malformed,
                      report.records);
     assert_int_equal(differences, 0);
+    assert_int_equal(run_verify(world), 0);
     assert_int_equal(wrong_windows, 0);
     assert_int_equal(lost, 0);
     assert_int_equal(more, 0);

@@ -65,8 +65,9 @@ bool chaos_member_is_running(struct chaos_world *world, unsigned index);
 /* Starts again what is wanted and has ended, as a supervisor does. */
 void chaos_mend(struct chaos_world *world);
 
-int64_t chaos_committed(struct chaos_world *world); /* records, over all partitions; -1: can't be told now */
-/* Until records were committed that weren't when `before` was. */
+/* Grows with every commit: the ends of the processors' state, summed. -1: can't be told now. */
+int64_t chaos_progress(struct chaos_world *world);
+/* Until something was committed that wasn't when `before` was. */
 void chaos_wait_for_progress(struct chaos_world *world, int64_t before, const char *after_what);
 int chaos_pause(struct chaos_world *world, int longest_ms); /* a random while; how long it was */
 

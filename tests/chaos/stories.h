@@ -9,6 +9,7 @@ struct chaos_world;
 void story_random_kills(struct chaos_world *world);
 void story_members_join_and_leave(struct chaos_world *world);
 void story_stops_longer_than_the_lease(struct chaos_world *world);
+void story_two_of_one_name(struct chaos_world *world);
 void story_silences(struct chaos_world *world); /* ends with no member running */
 void story_producer_stopped_and_killed(struct chaos_world *world);
 /* The embedded bus: `disk` is a small file system that holds the store. */

@@ -158,7 +158,7 @@ static unsigned choose_time(const struct failpoint_case *item)
 {
     bool seldom = names(item, "join") || names(item, "release") || names(item, "leave") ||
                   names(item, "init_") || names(item, "enter") || names(item, "committed") ||
-                  names(item, "abort_");
+                  names(item, "kafka.restore") || names(item, "abort_");
     return seldom ? 1 : 1 + (unsigned)random_below(&world->random, names(item, "put") ? 40 : 6);
 }
 
@@ -169,11 +169,11 @@ static bool provoke(const struct failpoint_case *item, unsigned other)
 {
     int patience_ms = world->kafka ? 20000 : 8000;
     if (names(item, "leave")) {
-        chaos_wait_for_progress(world, chaos_committed(world), "a start");
+        chaos_wait_for_progress(world, chaos_progress(world), "a start");
         process_signal(world->members[0].process, SIGTERM);
         world->members[0].wanted = false;
     } else if (names(item, "release")) {
-        chaos_wait_for_progress(world, chaos_committed(world), "a start");
+        chaos_wait_for_progress(world, chaos_progress(world), "a start");
         chaos_member_start(world, other, NULL);
     }
     return wait_until_reached(item, patience_ms);
@@ -208,7 +208,7 @@ static void try_failpoint(const struct failpoint_case *item)
         (void)process_wait(world->members[0].process, 20000);
         chaos_member_start(world, 0, NULL);
     }
-    chaos_wait_for_progress(world, chaos_committed(world), setting);
+    chaos_wait_for_progress(world, chaos_progress(world), setting);
     chaos_member_leave(world, other);
 }
 
@@ -261,6 +261,12 @@ static void a_producer_may_stop_or_die_in_mid_append(void **state)
     story_producer_stopped_and_killed(world);
 }
 
+static void two_processes_of_one_name_do_not_fight(void **state)
+{
+    (void)state;
+    story_two_of_one_name(world);
+}
+
 static void what_time_alone_decides_is_told_once(void **state)
 {
     (void)state;
@@ -282,25 +288,45 @@ static void a_network_may_cut_delay_and_swallow(void **state)
     story_bad_network(world);
 }
 
+/* A small disk of its own, and a world on it. */
+struct disk_world {
+    struct chaos_world world;
+    char url[TEST_PATH_BYTES + 64], disk[TEST_PATH_BYTES];
+    bool mounted;
+};
+
+static int begin_disk(void **state)
+{
+    static struct disk_world own;
+    own.world = (struct chaos_world){
+        .records_per_second = 6000, .speed = 60, .lease_ms = world->lease_ms, .is_long = world->is_long};
+    temp_directory_create(own.disk, "chaos-disk");
+    own.mounted = mount("tmpfs", own.disk, "tmpfs", 0, "size=24m") == 0;
+    (void)snprintf(own.url, sizeof own.url, "embedded:%s/bus?durability=process", own.disk);
+    *state = &own;
+    return 0;
+}
+
+static int end_disk(void **state)
+{
+    struct disk_world *own = *state;
+    if (own->mounted) {
+        chaos_world_end(&own->world);
+        (void)umount2(own->disk, MNT_DETACH);
+    }
+    temp_directory_remove(own->disk);
+    return 0;
+}
+
 static void a_full_disk_loses_and_repeats_nothing(void **state)
 {
-    (void)state;
-    struct chaos_world own = {
-        .records_per_second = 6000, .speed = 60, .lease_ms = world->lease_ms, .is_long = world->is_long};
-    char url[TEST_PATH_BYTES + 64];
-    char disk[TEST_PATH_BYTES];
-    temp_directory_create(disk, "chaos-disk");
-    if (mount("tmpfs", disk, "tmpfs", 0, "size=24m") != 0) {
+    struct disk_world *own = *state;
+    if (!own->mounted) {
         print_message("no tmpfs can be mounted here: run as root to test a full disk\n");
-        temp_directory_remove(disk);
         skip();
     }
-    (void)snprintf(url, sizeof url, "embedded:%s/bus?durability=process", disk);
-    chaos_world_begin(&own, url, world->seed);
-    story_full_disk(&own, disk);
-    chaos_world_end(&own);
-    (void)umount2(disk, MNT_DETACH);
-    temp_directory_remove(disk);
+    chaos_world_begin(&own->world, own->url, world->seed);
+    story_full_disk(&own->world, own->disk);
 }
 
 static void the_kill_of_a_leader_loses_and_repeats_nothing(void **state)
@@ -330,14 +356,15 @@ static uint64_t choose_seed(void)
                                              : random_seed_from_system() % 1000000;
 }
 
+static char bus_directory[TEST_PATH_BYTES]; /* of the embedded one */
+
 static int begin_world(void **state)
 {
     (void)state;
     static char url[TEST_PATH_BYTES + 64];
-    static char directory[TEST_PATH_BYTES];
     if (!world->kafka) {
-        temp_directory_create(directory, "chaos-bus");
-        (void)snprintf(url, sizeof url, "embedded:%s/bus?durability=process", directory);
+        temp_directory_create(bus_directory, "chaos-bus");
+        (void)snprintf(url, sizeof url, "embedded:%s/bus?durability=process", bus_directory);
         world->url = url;
     }
     chaos_world_begin(world, world->url, world->seed);
@@ -348,6 +375,9 @@ static int end_world(void **state)
 {
     (void)state;
     chaos_world_end(world);
+    if (!world->kafka) {
+        temp_directory_remove(bus_directory);
+    }
     return 0;
 }
 
@@ -361,8 +391,9 @@ static int run_embedded(void)
         cmocka_unit_test(members_may_join_and_leave_at_any_time),
         cmocka_unit_test(a_stop_longer_than_the_lease_loses_and_repeats_nothing),
         cmocka_unit_test(a_producer_may_stop_or_die_in_mid_append),
+        cmocka_unit_test(two_processes_of_one_name_do_not_fight),
         cmocka_unit_test(what_time_alone_decides_is_told_once),
-        cmocka_unit_test(a_full_disk_loses_and_repeats_nothing),
+        cmocka_unit_test_setup_teardown(a_full_disk_loses_and_repeats_nothing, begin_disk, end_disk),
     };
     return cmocka_run_group_tests_name("chaos, embedded", tests, begin_world, end_world);
 }
@@ -411,7 +442,7 @@ int main(int argc, char **argv)
     cmocka_set_test_filter(argc > 3 ? argv[3] : NULL);
     world->seed = choose_seed();
     world->speed = 20;
-    world->records_per_second = world->is_long ? 5000 : 2000;
+    world->records_per_second = !world->is_long ? 2000 : world->kafka ? 5000 : 12000;
     (void)printf("chaos %s, %s: SEED=%" PRIu64 "\n", world->kafka ? "kafka" : "embedded",
                  world->is_long ? "long" : "short", world->seed);
     (void)fflush(stdout);
