@@ -150,9 +150,10 @@ static void take_request(struct stage *stage, struct traffic_request *request)
 static void note_references(struct stage *stage, int series, int64_t now_ms)
 {
     for (int watch = 0; watch < WATCH_COUNT; watch++) {
-        firings_note(stage->firings, SIDE_PLAIN, watch, series, stage->plain[series].firing[watch], now_ms);
-        firings_note(stage->firings, SIDE_PROMETHEUS, watch, series, stage->prometheus[series].firing[watch],
-                     now_ms);
+        firings_note(stage->firings, SIDE_PLAIN, (enum watch)watch, series,
+                     stage->plain[series].firing[watch], now_ms);
+        firings_note(stage->firings, SIDE_PROMETHEUS, (enum watch)watch, series,
+                     stage->prometheus[series].firing[watch], now_ms);
     }
 }
 

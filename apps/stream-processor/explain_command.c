@@ -117,11 +117,18 @@ static void take_end(struct reading *r, uint32_t depth)
     }
 }
 
+static void take_value(struct reading *r, uint32_t depth, const char *text, size_t size)
+{
+    if (depth == SERIES_DEPTH + 1) {
+        keep(&r->series, r->key, text, size);
+    } else if (depth == ITEM_DEPTH + 1) {
+        keep(&r->item, r->key, text, size);
+    }
+}
+
 static bool take_token(void *context, enum json_token token, uint32_t depth, const char *text, size_t size)
 {
     struct reading *r = context;
-    static const char *const constants[] = {
-        [JSON_TOKEN_NULL] = "null", [JSON_TOKEN_FALSE] = "false", [JSON_TOKEN_TRUE] = "true"};
     switch (token) {
     case JSON_TOKEN_KEY:
         (void)snprintf(r->key, sizeof r->key, "%.*s", size < sizeof r->key ? (int)size : 0, text);
@@ -133,18 +140,17 @@ static bool take_token(void *context, enum json_token token, uint32_t depth, con
         take_end(r, depth);
         break;
     case JSON_TOKEN_NULL:
+        take_value(r, depth, "null", 4);
+        break;
     case JSON_TOKEN_FALSE:
+        take_value(r, depth, "false", 5);
+        break;
     case JSON_TOKEN_TRUE:
-        text = constants[token];
-        size = strlen(text);
-        /* fall through */
+        take_value(r, depth, "true", 4);
+        break;
     case JSON_TOKEN_NUMBER:
     case JSON_TOKEN_STRING:
-        if (depth == SERIES_DEPTH + 1) {
-            keep(&r->series, r->key, text, size);
-        } else if (depth == ITEM_DEPTH + 1) {
-            keep(&r->item, r->key, text, size);
-        }
+        take_value(r, depth, text, size);
         break;
     default:
         break;

@@ -140,7 +140,11 @@ static int plan_with_rules(struct partition_rerun *p, const struct rerun_setting
 
 static int64_t longest_window_ms(const struct stretch *stretch)
 {
-    const struct window_layout *layout = &stretch->rules.rules->layout;
+    const struct rule_set *rules = stretch->rules.rules;
+    if (rules == NULL) {
+        return 0;
+    }
+    const struct window_layout *layout = &rules->layout;
     return (int64_t)layout->lengths_s[layout->length_count - 1] * 1000 + stretch->limits.lateness_ms;
 }
 

@@ -68,12 +68,18 @@ static void show_silence(const struct rule *rule, const struct rule_view *view,
     }
 }
 
+/* So many beyond the quantile that it means something. */
+static bool has_quantile(const struct rule *rule, const struct window_counts *counts)
+{
+    return counts->records * (100 - rule_percentile(rule)) >= rule->min_bad * 100;
+}
+
 /* Are the window's records enough to tell its value from chance? */
 static bool is_enough(const struct rule *rule, const struct window_counts *counts,
                       const struct rule_evidence *evidence)
 {
-    if (rule_is_latency(rule)) { /* so many beyond the quantile */
-        return counts->records * (100 - rule_percentile(rule)) >= rule->min_bad * 100;
+    if (rule_is_latency(rule)) {
+        return has_quantile(rule, counts);
     }
     if (rule->signal != RULE_ERROR_RATE || rule->confidence == 0 || evidence->threshold >= 1) {
         return true;
@@ -86,7 +92,7 @@ static bool is_enough(const struct rule *rule, const struct window_counts *count
 /* Too few to have a value at all, for the learner too. */
 static bool has_value(const struct rule *rule, const struct window_counts *counts)
 {
-    return rule_is_latency(rule) ? is_enough(rule, counts, NULL)
+    return rule_is_latency(rule) ? has_quantile(rule, counts)
                                  : rule->signal != RULE_ERROR_RATE || counts->records >= rule->min_samples;
 }
 

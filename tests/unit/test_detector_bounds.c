@@ -91,11 +91,12 @@ static void an_active_series_takes_at_most_40_kib(void **state)
         for (int i = 0; i < SERIES * PER_SECOND; i++) {
             const struct sent sent = {.time_ms = START_MS + second * 1000 + i / (SERIES * PER_SECOND / 1000),
                                       .offset = (int64_t)id,
-                                      .id = ++id,
+                                      .id = id + 1,
                                       .service = services[i % SERIES],
                                       .route = "/orders/{id}",
                                       .status = random_below(&random, 200) == 0 ? 500 : 200,
                                       .duration_s = 0.04 * exp(0.7 * random_normal(&random))};
+            id++;
             assert_int_equal(send(detector, &sent), DETECTOR_COUNTED);
             if (i % 20 == 0) {
                 assert_int_equal(send(detector, &sent), DETECTOR_DUPLICATE);
@@ -136,12 +137,13 @@ static void a_million_routes_are_refused_and_harm_nobody(void **state)
         (void)snprintf(route, sizeof route, "/.git/%" PRId64, i);
         if (i % 200 == 0) { /* the ordinary one, there from the beginning, failing from the second half on */
             const struct sent ordinary = {.time_ms = time_ms,
-                                          .offset = offset++,
-                                          .id = (uint64_t)offset,
+                                          .offset = offset,
+                                          .id = (uint64_t)offset + 1,
                                           .service = "shop",
                                           .route = "/pay",
                                           .status = i > ROUTES / 2 && i % 400 == 0 ? 503 : 200,
                                           .duration_s = 0.03};
+            offset++;
             assert_int_equal(send(detector, &ordinary), DETECTOR_COUNTED);
         }
         const struct sent attack = {.time_ms = time_ms,
