@@ -46,7 +46,7 @@ enum publisher_result publisher_send_log(struct publisher *publisher, const stru
  * drives the sending. Keeps /readyz honest. */
 void publisher_poll(struct publisher *publisher, int timeout_ms);
 bool publisher_is_waiting(const struct publisher *publisher); /* for an acknowledgement */
-/* Waits until all is acknowledged; once a stop is asked for, 10 s more at most. Not ready from then on. */
+/* Waits until all is acknowledged; once a stop is asked for, 5 s more at most. Not ready from then on. */
 void publisher_drain(struct publisher *publisher);
 
 void publisher_read_counts(const struct publisher *publisher, enum publisher_kind kind,

@@ -41,8 +41,12 @@ static void on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, v
                          message->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART
                      ? BUS_REFUSED
                      : BUS_FATAL;
-        log_warn_with(producer->bus->log, "record not delivered",
-                      log_text("why", rd_kafka_err2str(message->err)));
+        bool is_purged = message->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
+                         message->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
+        if (!is_purged) { /* the caller gave these up, and knows how many */
+            log_warn_with(producer->bus->log, "record not delivered",
+                          log_text("why", rd_kafka_err2str(message->err)));
+        }
     }
     producer->acks[producer->ack_count++] = (struct bus_ack){(uint64_t)(uintptr_t)message->_private, status};
 }
