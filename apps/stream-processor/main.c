@@ -3,6 +3,7 @@
 #include "backtest.h"
 #include "detection_worker.h"
 #include "explain_command.h"
+#include "history_page.h"
 #include "transition_page.h"
 #include "verify.h"
 
@@ -124,6 +125,7 @@ static int run_on_bus(struct program *program, struct bus *bus, const struct val
         return PROGRAM_USAGE;
     }
     program_add_route(program, "GET", "/series", show_series, worker);
+    program_add_route(program, "GET", "/series/history", history_page_show, worker);
     program_add_route(program, "GET", "/alerts", show_alerts, worker);
     program_add_route(program, "GET", "/alerts/*", transition_page_show, worker);
     program_add_route(program, "GET", "/stream", detection_worker_show_stream, worker);

@@ -105,6 +105,10 @@ void detector_read_totals(const struct detector *detector, struct detector_total
 struct json_writer;
 void detector_write_series(const struct detector *detector, struct json_writer *writer); /* GET /series */
 void detector_write_alerts(const struct detector *detector, struct json_writer *writer); /* GET /alerts */
+/* GET /series/history: the members of an object that the caller has open: the series' last seconds (at most
+ * HISTORY_SECONDS), a row each. route NULL: the series of service and region. False: there is none. */
+bool detector_write_history(const struct detector *detector, struct json_writer *writer, const char *service,
+                            const char *region, const char *route, int64_t seconds);
 /* GET /stream: the series whose time is past since_ms (INT64_MIN: all), a few figures each. Returns the
  * newest of their times, to be asked with the next time. */
 int64_t detector_write_tiles(const struct detector *detector, struct json_writer *writer, int64_t since_ms);

@@ -1,5 +1,6 @@
 /* A series' second is over: every rule judges it, and what changes becomes a transition. */
 #include "detect/detector_private.h"
+#include "detect/history.h"
 
 #include "window/series_time.h"
 
@@ -137,6 +138,7 @@ static void publish_change(struct detector *detector, const struct series *serie
 static bool evaluate_step(struct detector *detector, struct series *series, struct rule_view *view,
                           bool announce)
 {
+    struct history_evaluation evaluations[RULE_MAX];
     bool any_changed = false;
     for (size_t i = 0; i < series->rule_count; i++) {
         struct watched_rule *watched = &series->rules[i];
@@ -151,7 +153,9 @@ static bool evaluate_step(struct detector *detector, struct series *series, stru
             any_changed = true;
         }
         any_changed |= evidence.has_learned;
+        evaluations[i] = (struct history_evaluation){evidence.verdict, watched->state.firing};
     }
+    history_add(series->history, series->window, evaluations);
     detector->totals.evaluations += series->rule_count;
     detector->any_changed |= any_changed;
     return any_changed;
@@ -189,6 +193,7 @@ void detector_advance_series(struct detector *detector, struct series *series, i
         /* An empty step that changed nothing: so are all that follow, until a rule has waited long enough. */
         int64_t next_s = is_empty && !changed ? next_change(detector, series, &view) : now_s + 1;
         now_s = next_s < second ? next_s : second;
+        history_repeat(series->history, now_s - 1);
         window_advance(series->window, now_s);
     }
     window_advance(series->window, second);

@@ -1,5 +1,7 @@
 #include "detect/series.h"
 
+#include "detect/history.h"
+
 #include "event/event.h"
 #include "window/series_time.h"
 
@@ -22,6 +24,7 @@ static void destroy_series(struct series *series)
 {
     window_destroy(series->window);
     recent_ids_destroy(series->ids);
+    history_destroy(series->history);
     for (size_t i = 0; i < series->rule_count; i++) {
         free(series->rules[i].baseline);
     }
@@ -243,9 +246,11 @@ struct series *series_table_add(struct series_table *table, uint64_t hash, const
     }
     series->hash = hash;
     series->saved_period = INT64_MIN;
+    series->history = history_create(&rules->layout, series->rule_count, hash);
     series->is_touched = true;
     series->born_s = series_time_second(start_ms);
-    if (!series_table_empty_one(table, series, rules, start_ms, id_past_s, id_future_s)) {
+    if (series->history == NULL ||
+        !series_table_empty_one(table, series, rules, start_ms, id_past_s, id_future_s)) {
         destroy_series(series);
         return NULL;
     }
@@ -314,7 +319,8 @@ size_t series_table_memory(const struct series_table *table)
         for (size_t r = 0; r < series->rule_count; r++) {
             bytes += series->rules[r].baseline == NULL ? 0 : sizeof *series->rules[r].baseline;
         }
-        bytes += window_memory(series->window) + (series->ids == NULL ? 0 : recent_ids_memory(series->ids));
+        bytes += history_memory(series->history) + window_memory(series->window) +
+                 (series->ids == NULL ? 0 : recent_ids_memory(series->ids));
     }
     return bytes;
 }

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 struct event_text;
+struct history;
 
 struct watched_rule {
     uint16_t rule;          /* index in the rule set */
@@ -36,6 +37,7 @@ struct series {
     int64_t saved_period; /* of the checkpoint that last held its clocks; INT64_MIN: none yet */
     struct window *window;
     struct recent_ids *ids;              /* NULL for a series of a route */
+    struct history *history;             /* for people; not saved */
     int64_t newest_ms;                   /* the series' time */
     int64_t born_s;                      /* its first second; INT64_MIN: loaded, not known yet */
     int64_t last_record_s, last_gauge_s; /* RULE_NEVER: none yet */
