@@ -7,6 +7,7 @@
 #include "json/json_write.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #define FOLLOWERS      16
@@ -18,7 +19,8 @@ struct stream_feed {
     struct http_feed *feed;
     struct buffer text;
     uint64_t next_id;
-    int64_t next_ms; /* steady */
+    int64_t next_ms;        /* steady */
+    _Atomic int64_t lag_ms; /* as of the last second: pages ask on their own threads */
 };
 
 int stream_feed_create(struct stream_feed **out, struct error *error)
@@ -55,7 +57,7 @@ void stream_feed_destroy(struct stream_feed *feed)
 
 /* For how long the oldest record that is not read yet has been there, as far as we know: a partition that was
  * read to its end is not behind. */
-static double lag_seconds(const struct detection_worker *worker)
+static int64_t lag_ms(const struct detection_worker *worker)
 {
     int64_t oldest_ms = worker_wall_ms(worker);
     int64_t now_ms = oldest_ms;
@@ -65,7 +67,7 @@ static double lag_seconds(const struct detection_worker *worker)
             oldest_ms = last_ms;
         }
     }
-    return (double)(now_ms - oldest_ms) / 1000;
+    return now_ms - oldest_ms;
 }
 
 /* With the worker's lock held. as_new: every series, for one who has seen none; the others' place stays. */
@@ -77,7 +79,7 @@ static void write_series(struct buffer *out, struct detection_worker *worker, bo
     json_key(&w, "time_unix_ms");
     json_integer(&w, worker_wall_ms(worker));
     json_key(&w, "lag_seconds");
-    json_real(&w, lag_seconds(worker));
+    json_real(&w, (double)atomic_load(&worker->stream->lag_ms) / 1000);
     json_key(&w, "series");
     json_array_begin(&w);
     for (struct partition *p = worker->partitions; p != NULL; p = p->next) {
@@ -92,10 +94,14 @@ static void write_series(struct buffer *out, struct detection_worker *worker, bo
 void stream_feed_tick(struct stream_feed *feed, struct detection_worker *worker)
 {
     int64_t now_ms = worker_steady_ms(worker);
-    if (now_ms < feed->next_ms || http_feed_followers(feed->feed) == 0) {
+    if (now_ms < feed->next_ms) {
         return;
     }
     feed->next_ms = now_ms + PERIOD_MS;
+    atomic_store(&feed->lag_ms, lag_ms(worker));
+    if (http_feed_followers(feed->feed) == 0) {
+        return;
+    }
     buffer_clear(&feed->text);
     buffer_append_format(&feed->text, "event: series\nid: %" PRIu64 "\ndata: ", ++feed->next_id);
     (void)pthread_mutex_lock(&worker->lock);
