@@ -11,16 +11,9 @@ struct reading {
     struct alert_decoder *decoder;
 };
 
-int fired_list_compare(const struct alert_transition *a, const struct alert_transition *b)
-{
-    return a->fingerprint != b->fingerprint
-               ? (a->fingerprint > b->fingerprint) - (a->fingerprint < b->fingerprint)
-               : (a->sequence > b->sequence) - (a->sequence < b->sequence);
-}
-
 static int compare(const void *a, const void *b)
 {
-    return fired_list_compare(a, b);
+    return alert_transition_compare(a, b);
 }
 
 static int keep(struct fired_list *list, const struct alert_transition *transition, struct error *error)

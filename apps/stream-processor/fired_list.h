@@ -18,6 +18,5 @@ struct fired_list {                 /* all zero: empty */
 
 int fired_list_read(struct fired_list *list, struct program *program, struct bus *bus, struct error *error);
 void fired_list_free(struct fired_list *list);
-int fired_list_compare(const struct alert_transition *a, const struct alert_transition *b);
 
 #endif

@@ -35,8 +35,7 @@ static const char *const meanings[DIFFERENCES] = {
 struct verification {
     struct rerun *rerun;
     struct fired_list before, after;
-    struct alert_transition *found; /* by fingerprint and sequence */
-    int64_t *found_appended_ms;     /* of the same index */
+    const struct rerun_decision **found; /* of the rerun, by fingerprint and sequence */
     size_t found_count;
     size_t counts[DIFFERENCES];
     struct buffer lines; /* of differences, for people */
@@ -58,8 +57,8 @@ static void tell(struct verification *v, enum difference what, const struct aler
     rfc3339_format(time, t->state == ALERT_FIRING ? t->starts_ms : t->ends_ms);
     if (v->writer == NULL) {
         buffer_append_format(&v->lines, "%-9s  %s  %-8s  %s  %s in %s%s%s  %s\n", names[what], time,
-                             t->state == ALERT_FIRING ? "firing" : "resolved", t->rule, t->labels.service,
-                             t->labels.region, t->labels.route[0] == '\0' ? "" : " ", t->labels.route, id);
+                             alert_state_name(t->state), t->rule, t->labels.service, t->labels.region,
+                             t->labels.route[0] == '\0' ? "" : " ", t->labels.route, id);
         return;
     }
     json_object_begin(v->writer);
@@ -68,7 +67,7 @@ static void tell(struct verification *v, enum difference what, const struct aler
     json_key(v->writer, "alert_id");
     json_string(v->writer, id);
     json_key(v->writer, "state");
-    json_string(v->writer, t->state == ALERT_FIRING ? "firing" : "resolved");
+    json_string(v->writer, alert_state_name(t->state));
     json_key(v->writer, "rule");
     json_string(v->writer, t->rule);
     json_key(v->writer, "service");
@@ -115,10 +114,20 @@ struct run {
     size_t begin, end;
 };
 
-static struct run run_of(const struct alert_transition *items, size_t count, size_t begin)
+static struct run found_run(const struct verification *v, size_t begin)
 {
     struct run run = {begin, begin};
-    while (run.end < count && items[run.end].fingerprint == items[begin].fingerprint) {
+    while (run.end < v->found_count &&
+           v->found[run.end]->transition.fingerprint == v->found[begin]->transition.fingerprint) {
+        run.end++;
+    }
+    return run;
+}
+
+static struct run published_run(const struct fired_list *list, size_t begin)
+{
+    struct run run = {begin, begin};
+    while (run.end < list->count && list->items[run.end].fingerprint == list->items[begin].fingerprint) {
         run.end++;
     }
     return run;
@@ -139,7 +148,7 @@ static struct run find_run(const struct fired_list *list, uint64_t fingerprint)
     if (low == list->count || list->items[low].fingerprint != fingerprint) {
         return (struct run){low, low};
     }
-    return run_of(list->items, list->count, low);
+    return published_run(list, low);
 }
 
 /* Where retention took the beginning, counting begins anew in the rerun: the first firing that is exact tells
@@ -151,16 +160,16 @@ static bool align(const struct verification *v, struct run *found, struct run *p
     if (found->begin == found->end) {
         return false;
     }
-    rerun_read_partition(v->rerun, partition_of(v, &v->found[found->begin]), &info);
+    rerun_read_partition(v->rerun, v->found[found->begin]->partition, &info);
     if (info.is_whole) {
         return true;
     }
-    while (found->begin < found->end && (v->found_appended_ms[found->begin] < info.exact_from_ms ||
-                                         v->found[found->begin].state != ALERT_FIRING)) {
+    while (found->begin < found->end && (v->found[found->begin]->appended_ms < info.exact_from_ms ||
+                                         v->found[found->begin]->transition.state != ALERT_FIRING)) {
         found->begin++;
     }
     for (size_t i = published->begin; found->begin < found->end && i < published->end; i++) {
-        const struct alert_transition *first = &v->found[found->begin];
+        const struct alert_transition *first = &v->found[found->begin]->transition;
         const struct alert_transition *candidate = &v->after.items[i];
         if (candidate->state == first->state && candidate->starts_ms == first->starts_ms &&
             candidate->sequence >= first->sequence) {
@@ -196,7 +205,7 @@ static void tell_unaligned(struct verification *v, struct run found, struct run 
         tell(v, counts ? EXTRA : UNCHECKED, &v->after.items[i]);
     }
     for (size_t i = found.begin; i < found.end; i++) {
-        tell(v, MISSING, &v->found[i]);
+        tell(v, MISSING, &v->found[i]->transition);
     }
 }
 
@@ -206,14 +215,14 @@ static void tell_aligned(struct verification *v, struct run found, struct run pu
     size_t p = published.begin;
     uint32_t last = 0;
     for (size_t f = found.begin; f < found.end; f++) {
-        uint32_t sequence = v->found[f].sequence + shift;
+        uint32_t sequence = v->found[f]->transition.sequence + shift;
         for (; p < published.end && items[p].sequence < sequence; p++) {
             tell(v, items[p].sequence == last ? TWICE : EXTRA, &items[p]);
         }
         if (p == published.end || items[p].sequence != sequence) {
-            tell(v, MISSING, &v->found[f]);
+            tell(v, MISSING, &v->found[f]->transition);
         } else {
-            tell(v, is_same(&v->found[f], &items[p]) ? EQUAL : DIFFERENT, &items[p]);
+            tell(v, is_same(&v->found[f]->transition, &items[p]) ? EQUAL : DIFFERENT, &items[p]);
             last = sequence;
             p++;
         }
@@ -248,15 +257,15 @@ static void compare_all(struct verification *v)
     while (f < v->found_count || p < v->after.count) {
         bool has_found = f < v->found_count;
         bool has_published = p < v->after.count;
-        uint64_t found_key = has_found ? v->found[f].fingerprint : UINT64_MAX;
+        uint64_t found_key = has_found ? v->found[f]->transition.fingerprint : UINT64_MAX;
         uint64_t published_key = has_published ? v->after.items[p].fingerprint : UINT64_MAX;
         struct run found = {f, f};
         struct run published = {p, p};
         if (has_found && found_key <= published_key) {
-            found = run_of(v->found, v->found_count, f);
+            found = found_run(v, f);
         }
         if (has_published && published_key <= found_key) {
-            published = run_of(v->after.items, v->after.count, p);
+            published = published_run(&v->after, p);
         }
         compare_run(v, found, published);
         f = found.end;
@@ -270,29 +279,20 @@ static int compare_decisions(const void *left, const void *right)
 {
     const struct rerun_decision *a = *(const struct rerun_decision *const *)left;
     const struct rerun_decision *b = *(const struct rerun_decision *const *)right;
-    return fired_list_compare(&a->transition, &b->transition);
+    return alert_transition_compare(&a->transition, &b->transition);
 }
 
 static int take_found(struct verification *v, struct error *error)
 {
-    size_t count = rerun_decision_count(v->rerun);
-    const struct rerun_decision **order = calloc(count + 1, sizeof *order);
-    v->found = calloc(count + 1, sizeof *v->found);
-    v->found_appended_ms = calloc(count + 1, sizeof *v->found_appended_ms);
-    if (order == NULL || v->found == NULL || v->found_appended_ms == NULL) {
-        free(order);
-        return error_set(error, -1, "no memory for %zu transitions", count);
+    v->found_count = rerun_decision_count(v->rerun);
+    v->found = calloc(v->found_count + 1, sizeof v->found[0]);
+    if (v->found == NULL) {
+        return error_set(error, -1, "no memory for %zu transitions", v->found_count);
     }
-    for (size_t i = 0; i < count; i++) {
-        order[i] = rerun_decision_at(v->rerun, i);
+    for (size_t i = 0; i < v->found_count; i++) {
+        v->found[i] = rerun_decision_at(v->rerun, i);
     }
-    qsort(order, count, sizeof order[0], compare_decisions);
-    for (size_t i = 0; i < count; i++) {
-        v->found[i] = order[i]->transition;
-        v->found_appended_ms[i] = order[i]->appended_ms;
-    }
-    v->found_count = count;
-    free(order);
+    qsort(v->found, v->found_count, sizeof v->found[0], compare_decisions);
     return 0;
 }
 
@@ -405,7 +405,6 @@ int verify_run(struct program *program, struct bus *bus, bool as_json)
     fired_list_free(&v.before);
     fired_list_free(&v.after);
     free(v.found);
-    free(v.found_appended_ms);
     buffer_free(&v.lines);
     buffer_free(&text);
     return code;

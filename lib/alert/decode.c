@@ -116,13 +116,12 @@ static int index_of(const char *text, size_t size, const char *(*name)(int), int
 
 static const char *state_name(int i)
 {
-    return i == ALERT_FIRING ? "firing" : "resolved";
+    return alert_state_name((enum alert_state)i);
 }
 
 static const char *reason_name(int i)
 {
-    static const char *const reasons[] = {"none", "clear", "no_data", "rule_removed"};
-    return reasons[i];
+    return alert_reason_name((enum alert_reason)i);
 }
 
 static const char *severity_name(int i)

@@ -83,7 +83,6 @@ static void write_labels(struct json_writer *writer, const struct alert_labels *
 
 static void write_identity(struct json_writer *writer, const struct alert_transition *t)
 {
-    static const char *const reasons[] = {"", "clear", "no_data", "rule_removed"};
     char id[ALERT_ID_BYTES];
     char fingerprint[ALERT_FINGERPRINT_BYTES];
     alert_id_format(id, t->fingerprint, t->sequence);
@@ -97,10 +96,10 @@ static void write_identity(struct json_writer *writer, const struct alert_transi
     json_key(writer, "fingerprint");
     json_string(writer, fingerprint);
     json_key(writer, "state");
-    json_string(writer, t->state == ALERT_FIRING ? "firing" : "resolved");
+    json_string(writer, alert_state_name(t->state));
     if (t->state == ALERT_RESOLVED) {
         json_key(writer, "reason");
-        json_string(writer, reasons[t->reason]);
+        json_string(writer, alert_reason_name(t->reason));
     }
     json_key(writer, "rule");
     json_string(writer, t->rule);

@@ -14,6 +14,24 @@ static void hash_text(XXH64_state_t *hash, const char *text)
     (void)XXH64_update(hash, text, length);
 }
 
+const char *alert_state_name(enum alert_state state)
+{
+    return state == ALERT_FIRING ? "firing" : "resolved";
+}
+
+const char *alert_reason_name(enum alert_reason reason)
+{
+    static const char *const names[] = {"none", "clear", "no_data", "rule_removed"};
+    return names[reason];
+}
+
+int alert_transition_compare(const struct alert_transition *a, const struct alert_transition *b)
+{
+    return a->fingerprint != b->fingerprint
+               ? (a->fingerprint > b->fingerprint) - (a->fingerprint < b->fingerprint)
+               : (a->sequence > b->sequence) - (a->sequence < b->sequence);
+}
+
 uint64_t alert_fingerprint(const char *rule, const char *service, const char *region, const char *route)
 {
     XXH64_state_t *hash = XXH64_createState();

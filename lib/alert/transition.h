@@ -40,6 +40,11 @@ struct alert_transition {
     char runbook[RULE_RUNBOOK_BYTES];
 };
 
+const char *alert_state_name(enum alert_state state);    /* "firing", "resolved" */
+const char *alert_reason_name(enum alert_reason reason); /* "clear" …; "none" */
+/* By fingerprint, then sequence: negative, 0 or positive. */
+int alert_transition_compare(const struct alert_transition *a, const struct alert_transition *b);
+
 /* XXH64 (seed 0) over the rule's name and the labels sorted by name, each text with its length (32 bits,
  * little-endian) before it. */
 uint64_t alert_fingerprint(const char *rule, const char *service, const char *region, const char *route);

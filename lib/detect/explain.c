@@ -84,12 +84,6 @@ static void write_windows(struct json_writer *writer, const struct series *serie
     json_array_end(writer);
 }
 
-static const char *verdict_name(enum rule_verdict verdict)
-{
-    static const char *const names[] = {"unknown", "clear", "violated"};
-    return names[verdict];
-}
-
 static void say_why_firing(struct buffer *why, const struct rule *rule, const struct rule_state *state)
 {
     if (rule_is_share(rule)) {
@@ -218,7 +212,7 @@ static void write_rule(const struct detector *detector, struct json_writer *writ
     json_key(writer, "firing");
     json_boolean(writer, watched->state.firing);
     json_key(writer, "verdict");
-    json_string(writer, verdict_name(evidence.verdict));
+    json_string(writer, rule_verdict_name(evidence.verdict));
     json_key(writer, "value");
     json_real(writer, rule_measure(rule, &watched->state, &view, evidence.window));
     json_key(writer, "threshold");

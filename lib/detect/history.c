@@ -154,14 +154,11 @@ static double ratio_of(uint32_t code)
 static uint32_t p99_code(const struct window *window, uint32_t index, uint32_t length_s)
 {
     struct window_counts counts;
-    struct histogram values;
     window_read_counts(window, index, WINDOW_BEGINNING, &counts);
     if (counts.records == 0) {
         return 0;
     }
-    histogram_clear(&values);
-    window_read_values(window, length_s, WINDOW_BEGINNING, &values);
-    double value = histogram_quantile(&values, 0.99);
+    double value = window_quantile(window, length_s, WINDOW_BEGINNING, 0.99);
     return isnan(value) ? 0 : 1u + histogram_bucket(value);
 }
 

@@ -37,7 +37,6 @@ static void write_reals(struct json_writer *w, const char *key, const double *va
 static void write_row(struct json_writer *w, const struct detector *detector, const struct series *series,
                       int64_t second, const struct history_row *row)
 {
-    static const char *const verdicts[] = {"unknown", "clear", "violated"};
     const struct window_layout *layout = &detector->rules->layout;
     struct window_counts counts;
     window_read_second(series->window, second, &counts);
@@ -53,7 +52,8 @@ static void write_row(struct json_writer *w, const struct detector *detector, co
     json_key(w, "evaluations");
     json_array_begin(w);
     for (size_t i = 0; i < series->rule_count; i++) {
-        json_string(w, row->evaluations[i].is_firing ? "firing" : verdicts[row->evaluations[i].verdict]);
+        json_string(w, row->evaluations[i].is_firing ? "firing"
+                                                     : rule_verdict_name(row->evaluations[i].verdict));
     }
     json_array_end(w);
     json_object_end(w);

@@ -1,7 +1,6 @@
 /* What a wall of tiles needs of each series, and no more: GET /stream sends it once a second. */
 #include "detect/detector_private.h"
 
-#include "window/histogram.h"
 #include "window/series_time.h"
 #include "json/json_write.h"
 
@@ -17,14 +16,6 @@ static uint32_t shortest_window(const struct window_layout *layout)
         index++;
     }
     return index;
-}
-
-static double p99_of(const struct series *series, uint32_t seconds)
-{
-    struct histogram histogram;
-    histogram_clear(&histogram);
-    window_read_values(series->window, seconds, WINDOW_BEGINNING, &histogram);
-    return histogram_quantile(&histogram, 0.99);
 }
 
 static void write_text(struct json_writer *w, const char *key, const char *text)
@@ -67,9 +58,8 @@ static void write_tile(const struct detector *detector, const struct series *ser
     json_key(w, "error_ratio");
     json_real(w, counts.weight == 0 ? NAN : (double)counts.error_weight / (double)counts.weight);
     json_key(w, "p99");
-    json_real(w, counts.records == 0
-                     ? NAN
-                     : p99_of(series, seconds < WINDOW_VALUE_SECONDS ? seconds : WINDOW_VALUE_SECONDS));
+    json_real(w,
+              counts.records == 0 ? NAN : window_quantile(series->window, seconds, WINDOW_BEGINNING, 0.99));
     write_firing(detector, series, w);
     json_object_end(w);
 }

@@ -13,6 +13,12 @@
 #define BLIP_MARGIN_S     0.5 /* … and is told from what does by this much more, … */
 #define BLIP_DEVIATIONS   2.5 /* … or so many deviations of a second's bad records, when they are few */
 
+const char *rule_verdict_name(enum rule_verdict verdict)
+{
+    static const char *const names[] = {"unknown", "clear", "violated"};
+    return names[verdict];
+}
+
 void rule_state_init(struct rule_state *state)
 {
     *state = (struct rule_state){
@@ -347,10 +353,8 @@ enum rule_change rule_state_step(const struct rule *rule, struct rule_state *sta
 static double measure_latency(const struct rule *rule, const struct rule_state *state,
                               const struct rule_view *view, uint32_t window)
 {
-    struct histogram values;
-    histogram_clear(&values);
-    window_read_values(view->window, view->layout->lengths_s[window], forgotten_until(state), &values);
-    return histogram_quantile(&values, rule_percentile(rule) / 100.0);
+    return window_quantile(view->window, view->layout->lengths_s[window], forgotten_until(state),
+                           rule_percentile(rule) / 100.0);
 }
 
 double rule_measure(const struct rule *rule, const struct rule_state *state, const struct rule_view *view,

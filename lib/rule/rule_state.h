@@ -27,6 +27,7 @@
 #define RULE_NEVER INT64_MIN
 
 enum rule_verdict { RULE_UNKNOWN, RULE_CLEAR, RULE_VIOLATED };
+const char *rule_verdict_name(enum rule_verdict verdict); /* "unknown" … */
 enum rule_change { RULE_UNCHANGED, RULE_FIRED, RULE_RESOLVED_CLEAR, RULE_RESOLVED_NO_DATA };
 
 struct rule_state {

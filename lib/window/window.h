@@ -72,6 +72,8 @@ void window_read_second(const struct window *window, int64_t second, struct wind
 void window_read_step(const struct window *window, struct window_counts *counts);
 /* Adds the durations of the last `seconds` (at most WINDOW_VALUE_SECONDS), without those up to `after`. */
 void window_read_values(const struct window *window, uint32_t seconds, int64_t after, struct histogram *into);
+/* The quantile of those; NaN: there are none. */
+double window_quantile(const struct window *window, uint32_t seconds, int64_t after, double quantile);
 /* The mean over the last seconds after `after`; NaN: no sample. */
 double window_gauge_mean(const struct window *window, enum window_gauge gauge, uint32_t seconds,
                          int64_t after);

@@ -100,6 +100,14 @@ void window_read_values(const struct window *window, uint32_t seconds, int64_t a
     }
 }
 
+double window_quantile(const struct window *window, uint32_t seconds, int64_t after, double quantile)
+{
+    struct histogram values;
+    histogram_clear(&values);
+    window_read_values(window, seconds, after, &values);
+    return histogram_quantile(&values, quantile);
+}
+
 double window_gauge_mean(const struct window *window, enum window_gauge gauge, uint32_t seconds,
                          int64_t after)
 {

@@ -666,11 +666,7 @@ static size_t play_with_kills(const struct rule_set *rules, const struct tape *t
 
 static int by_alert(const void *a, const void *b)
 {
-    const struct alert_transition *x = a;
-    const struct alert_transition *y = b;
-    return x->fingerprint != y->fingerprint
-               ? (x->fingerprint > y->fingerprint) - (x->fingerprint < y->fingerprint)
-               : (x->sequence > y->sequence) - (x->sequence < y->sequence);
+    return alert_transition_compare(a, b);
 }
 
 /* After a restart series stand in another order; what a reader of one alert sees is promised. */

@@ -259,11 +259,7 @@ static size_t play_with_stops(const struct rule_set *rules, const struct tape *t
 
 static int by_alert(const void *a, const void *b)
 {
-    const struct alert_transition *x = a;
-    const struct alert_transition *y = b;
-    return x->fingerprint != y->fingerprint
-               ? (x->fingerprint > y->fingerprint) - (x->fingerprint < y->fingerprint)
-               : (x->sequence > y->sequence) - (x->sequence < y->sequence);
+    return alert_transition_compare(a, b);
 }
 
 static void show(const struct outcome *outcome)
@@ -271,7 +267,7 @@ static void show(const struct outcome *outcome)
     for (size_t i = 0; i < outcome->count; i++) {
         const struct alert_transition *t = &outcome->transitions[i];
         print_message("  %-12s %-8s %-8s %u: day %.3f, %.4g against %.4g\n", t->rule, t->labels.service,
-                      t->state == ALERT_FIRING ? "firing" : "resolved", t->sequence,
+                      alert_state_name(t->state), t->sequence,
                       (double)((t->state == ALERT_FIRING ? t->starts_ms : t->ends_ms) - START_MS) / 1000 /
                           DAY_S,
                       t->value, t->threshold);

@@ -294,11 +294,7 @@ static void assert_same_transition(const struct alert_transition *x, const struc
 
 static int by_alert(const void *a, const void *b)
 {
-    const struct alert_transition *x = a;
-    const struct alert_transition *y = b;
-    return x->fingerprint != y->fingerprint
-               ? (x->fingerprint > y->fingerprint) - (x->fingerprint < y->fingerprint)
-               : (x->sequence > y->sequence) - (x->sequence < y->sequence);
+    return alert_transition_compare(a, b);
 }
 
 static void play_with_stop(const struct scene *s, const struct outcome *whole, size_t stop)
