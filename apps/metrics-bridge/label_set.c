@@ -1,6 +1,6 @@
 #include "label_set.h"
 
-#include "buffer/buffer.h"
+#include "buffer/packing.h"
 #include "metrics/encode_text.h"
 
 #include <math.h>
@@ -120,23 +120,7 @@ int label_names_read(struct label_names *names, struct bus_bytes key, struct err
     return error_set(error, -1, "a state record with an unknown key of %zu bytes", key.size_bytes);
 }
 
-/* --- numbers ---- */
-
-static void put(struct buffer *value, uint64_t number, int bytes)
-{
-    for (int i = 0; i < bytes; i++) {
-        buffer_append_char(value, (char)(number >> (8 * i) & 0xff));
-    }
-}
-
-static uint64_t take(const unsigned char **at, int bytes)
-{
-    uint64_t number = 0;
-    for (int i = 0; i < bytes; i++) {
-        number |= (uint64_t) * (*at)++ << (8 * i);
-    }
-    return number;
-}
+/* --- values ---- */
 
 static int check_value(struct bus_bytes value, size_t size, const char *what, struct error *error)
 {
@@ -154,16 +138,14 @@ static int check_value(struct bus_bytes value, size_t size, const char *what, st
 
 void label_set_write(const struct label_set *set, struct buffer *value)
 {
-    uint64_t sum;
-    memcpy(&sum, &set->live.sum, sizeof sum);
     buffer_clear(value);
-    put(value, VERSION, 1);
-    put(value, set->live.is_revealed ? FLAG_REVEALED : 0, 1);
-    put(value, (uint64_t)set->live.seen_ms, 8);
-    put(value, sum, 8);
-    put(value, value_counts[set->kind], 1);
+    put_number(value, VERSION, 1);
+    put_number(value, set->live.is_revealed ? FLAG_REVEALED : 0, 1);
+    put_number(value, (uint64_t)set->live.seen_ms, 8);
+    put_real(value, set->live.sum);
+    put_number(value, value_counts[set->kind], 1);
     for (size_t i = 0; i < value_counts[set->kind]; i++) {
-        put(value, set->live.values[i], 8);
+        put_number(value, set->live.values[i], 8);
     }
 }
 
@@ -173,16 +155,15 @@ int label_set_read(struct label_set *set, struct bus_bytes value, struct error *
     if (check_value(value, 19 + 8 * count, set->labels, error) != 0) {
         return -1;
     }
-    const unsigned char *at = (const unsigned char *)value.data + 1;
-    set->live.is_revealed = (take(&at, 1) & FLAG_REVEALED) != 0;
-    set->live.seen_ms = (int64_t)take(&at, 8);
-    uint64_t sum = take(&at, 8);
-    memcpy(&set->live.sum, &sum, sizeof sum);
-    if (take(&at, 1) != count) {
+    struct reader reader = {.at = (const unsigned char *)value.data + 1, .left = value.size_bytes - 1};
+    set->live.is_revealed = (take_number(&reader, 1) & FLAG_REVEALED) != 0;
+    set->live.seen_ms = (int64_t)take_number(&reader, 8);
+    set->live.sum = take_real(&reader);
+    if (take_number(&reader, 1) != count) {
         return error_set(error, -1, "the state of %s is damaged", set->labels);
     }
     for (size_t i = 0; i < count; i++) {
-        set->live.values[i] = take(&at, 8);
+        set->live.values[i] = take_number(&reader, 8);
     }
     return 0;
 }
@@ -190,9 +171,9 @@ int label_set_read(struct label_set *set, struct bus_bytes value, struct error *
 void totals_write(struct buffer *value, const uint64_t *totals, size_t count)
 {
     buffer_clear(value);
-    put(value, VERSION, 1);
+    put_number(value, VERSION, 1);
     for (size_t i = 0; i < count; i++) {
-        put(value, totals[i], 8);
+        put_number(value, totals[i], 8);
     }
 }
 
@@ -201,9 +182,9 @@ int totals_read(struct bus_bytes value, uint64_t *totals, size_t count, struct e
     if (check_value(value, 1 + 8 * count, "the totals", error) != 0) {
         return -1;
     }
-    const unsigned char *at = (const unsigned char *)value.data + 1;
+    struct reader reader = {.at = (const unsigned char *)value.data + 1, .left = value.size_bytes - 1};
     for (size_t i = 0; i < count; i++) {
-        totals[i] = take(&at, 8);
+        totals[i] = take_number(&reader, 8);
     }
     return 0;
 }

@@ -156,14 +156,18 @@ int64_t partition_start(struct detection_worker *worker, struct partition *parti
 
 /* --- saving ---- */
 
-static int put_state(struct detection_worker *worker, const struct partition *partition, const char *key,
-                     struct bus_bytes value, struct error *error)
+/* What was written to the worker's text, as the partition's state. */
+static int put_written(struct detection_worker *worker, const struct partition *partition, const char *key,
+                       struct error *error)
 {
+    if (worker->text.failed) {
+        return error_set(error, -1, "no memory for the state '%s'", key);
+    }
     return group_worker_put_state(worker->loop, partition->place.partition,
-                                  (struct bus_bytes){key, strlen(key)}, value, error);
+                                  (struct bus_bytes){key, strlen(key)},
+                                  (struct bus_bytes){worker->text.data, worker->text.size}, error);
 }
 
-/* A checkpoint can wait for the next regular commit, unless it is what the early one was asked for. */
 static int save_detector(struct detection_worker *worker, struct partition *partition, struct error *error)
 {
     struct detector_state saved;
@@ -185,10 +189,9 @@ static int save_detector(struct detection_worker *worker, struct partition *part
 
 static int save_clock(struct detection_worker *worker, struct partition *partition, struct error *error)
 {
-    unsigned char value[PARTITION_CLOCK_BYTES];
     partition->place.clock.replay_from = detector_replay_from(partition->place.detector);
-    partition_clock_write(value, &partition->place.clock);
-    return put_state(worker, partition, PARTITION_CLOCK_KEY, (struct bus_bytes){value, sizeof value}, error);
+    partition_clock_write(&worker->text, &partition->place.clock);
+    return put_written(worker, partition, PARTITION_CLOCK_KEY, error);
 }
 
 static int save_tick(struct detection_worker *worker, struct partition *partition, struct error *error)
@@ -196,10 +199,9 @@ static int save_tick(struct detection_worker *worker, struct partition *partitio
     const struct tick_log *ticks = &partition->place.ticks;
     const struct tick *tick = &ticks->ticks[ticks->count - 1];
     char key[TICK_KEY_BYTES + 1];
-    unsigned char value[TICK_VALUE_BYTES];
     tick_key_write(key, tick->offset);
-    tick_value_write(value, tick->clock_ms);
-    return put_state(worker, partition, key, (struct bus_bytes){value, sizeof value}, error);
+    tick_value_write(&worker->text, tick->clock_ms);
+    return put_written(worker, partition, key, error);
 }
 
 /* The first commit since the rules are others: from decide_from on, they decide. */
@@ -218,10 +220,7 @@ static int save_rules(struct detection_worker *worker, struct partition *partiti
     partition->rules_hash = hash;
     rules_key_write(key, &rules);
     rules_record_write(&worker->text, &rules);
-    if (worker->text.failed) {
-        return error_set(error, -1, "no memory for the rules");
-    }
-    return put_state(worker, partition, key, (struct bus_bytes){worker->text.data, worker->text.size}, error);
+    return put_written(worker, partition, key, error);
 }
 
 int partition_save(struct detection_worker *worker, struct partition *partition, struct error *error)

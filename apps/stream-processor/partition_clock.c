@@ -1,5 +1,7 @@
 #include "partition_clock.h"
 
+#include "buffer/packing.h"
+
 #define VERSION 2
 
 void partition_clock_init(struct partition_clock *clock)
@@ -10,37 +12,21 @@ void partition_clock_init(struct partition_clock *clock)
                                       .replay_from = -1};
 }
 
-static unsigned char *put(unsigned char *at, uint64_t value, int bytes)
-{
-    for (int i = 0; i < bytes; i++) {
-        *at++ = (unsigned char)(value >> (8 * i));
-    }
-    return at;
-}
-
-static uint64_t take(const unsigned char **at, int bytes)
-{
-    uint64_t value = 0;
-    for (int i = 0; i < bytes; i++) {
-        value |= (uint64_t) * (*at)++ << (8 * i);
-    }
-    return value;
-}
-
 int64_t partition_clock_now_ms(const struct partition_clock *clock)
 {
     return clock->tick_clock_ms > clock->last_effective_ms ? clock->tick_clock_ms : clock->last_effective_ms;
 }
 
-void partition_clock_write(unsigned char out[PARTITION_CLOCK_BYTES], const struct partition_clock *clock)
+void partition_clock_write(struct buffer *out, const struct partition_clock *clock)
 {
-    unsigned char *at = put(out, VERSION, 1);
-    at = put(at, (uint32_t)clock->partition_count, 4);
-    at = put(at, (uint64_t)clock->history_until_ms, 8);
-    at = put(at, (uint64_t)clock->last_effective_ms, 8);
-    at = put(at, (uint64_t)clock->last_appended_ms, 8);
-    at = put(at, (uint64_t)clock->tick_clock_ms, 8);
-    (void)put(at, (uint64_t)clock->replay_from, 8);
+    buffer_clear(out);
+    put_number(out, VERSION, 1);
+    put_number(out, (uint32_t)clock->partition_count, 4);
+    put_number(out, (uint64_t)clock->history_until_ms, 8);
+    put_number(out, (uint64_t)clock->last_effective_ms, 8);
+    put_number(out, (uint64_t)clock->last_appended_ms, 8);
+    put_number(out, (uint64_t)clock->tick_clock_ms, 8);
+    put_number(out, (uint64_t)clock->replay_from, 8);
 }
 
 int partition_clock_read(struct partition_clock *clock, struct bus_bytes value, struct error *error)
@@ -55,12 +41,12 @@ int partition_clock_read(struct partition_clock *clock, struct bus_bytes value, 
         return error_set(error, -1, "the state '" PARTITION_CLOCK_KEY "' is damaged: %zu bytes instead of %d",
                          value.size_bytes, PARTITION_CLOCK_BYTES);
     }
-    at++;
-    clock->partition_count = (int32_t)take(&at, 4);
-    clock->history_until_ms = (int64_t)take(&at, 8);
-    clock->last_effective_ms = (int64_t)take(&at, 8);
-    clock->last_appended_ms = (int64_t)take(&at, 8);
-    clock->tick_clock_ms = (int64_t)take(&at, 8);
-    clock->replay_from = (int64_t)take(&at, 8);
+    struct reader reader = {.at = at + 1, .left = value.size_bytes - 1};
+    clock->partition_count = (int32_t)take_number(&reader, 4);
+    clock->history_until_ms = (int64_t)take_number(&reader, 8);
+    clock->last_effective_ms = (int64_t)take_number(&reader, 8);
+    clock->last_appended_ms = (int64_t)take_number(&reader, 8);
+    clock->tick_clock_ms = (int64_t)take_number(&reader, 8);
+    clock->replay_from = (int64_t)take_number(&reader, 8);
     return 0;
 }

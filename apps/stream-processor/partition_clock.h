@@ -17,6 +17,8 @@
 #define PARTITION_CLOCK_KEY   "clock|"
 #define PARTITION_CLOCK_BYTES (1 + 4 + 5 * 8)
 
+struct buffer;
+
 struct partition_clock {
     int32_t partition_count;   /* of the input topic; another one means that keys have moved */
     int64_t history_until_ms;  /* records appended before are judged but not announced: the first start's old
@@ -30,7 +32,7 @@ struct partition_clock {
 void partition_clock_init(struct partition_clock *clock);
 /* Where records and ticks have brought it; INT64_MIN: nowhere yet. */
 int64_t partition_clock_now_ms(const struct partition_clock *clock);
-void partition_clock_write(unsigned char out[PARTITION_CLOCK_BYTES], const struct partition_clock *clock);
+void partition_clock_write(struct buffer *out, const struct partition_clock *clock);
 int partition_clock_read(struct partition_clock *clock, struct bus_bytes value, struct error *error);
 
 #endif

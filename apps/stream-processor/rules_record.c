@@ -2,7 +2,7 @@
 
 #include "state_key.h"
 
-#include "buffer/buffer.h"
+#include "buffer/packing.h"
 
 #include <string.h>
 #include <xxhash.h>
@@ -28,33 +28,17 @@ static bool read_key(struct bus_bytes key, struct rules_record *record)
                           &record->tick_clock_ms);
 }
 
-static void put(struct buffer *out, int64_t value)
-{
-    for (int i = 0; i < 8; i++) {
-        buffer_append_char(out, (char)((uint64_t)value >> (8 * i) & 0xff));
-    }
-}
-
-static int64_t take(const unsigned char *at)
-{
-    uint64_t value = 0;
-    for (int i = 0; i < 8; i++) {
-        value |= (uint64_t)at[i] << (8 * i);
-    }
-    return (int64_t)value;
-}
-
 static void put_limits(struct buffer *out, const struct detector_limits *limits)
 {
-    put(out, limits->lateness_ms);
-    put(out, limits->idle_after_ms);
-    put(out, limits->series);
+    put_number(out, (uint64_t)limits->lateness_ms, 8);
+    put_number(out, (uint64_t)limits->idle_after_ms, 8);
+    put_number(out, limits->series, 8);
 }
 
 void rules_record_write(struct buffer *out, const struct rules_record *record)
 {
     buffer_clear(out);
-    buffer_append_char(out, VERSION);
+    put_number(out, VERSION, 1);
     put_limits(out, &record->limits);
     buffer_append(out, record->text, record->text_bytes);
 }
@@ -75,11 +59,12 @@ int rules_record_read(struct rules_record *record, struct bus_bytes key, struct 
                          (int)(key.size_bytes < 60 ? key.size_bytes : 60), (const char *)key.data,
                          value.size_bytes);
     }
-    record->limits.lateness_ms = take(bytes + 1);
-    record->limits.idle_after_ms = take(bytes + 9);
-    record->limits.series = (uint32_t)take(bytes + 17);
-    record->text = bytes + HEAD_BYTES;
-    record->text_bytes = value.size_bytes - HEAD_BYTES;
+    struct reader reader = {.at = bytes + 1, .left = value.size_bytes - 1};
+    record->limits.lateness_ms = (int64_t)take_number(&reader, 8);
+    record->limits.idle_after_ms = (int64_t)take_number(&reader, 8);
+    record->limits.series = (uint32_t)take_number(&reader, 8);
+    record->text = reader.at;
+    record->text_bytes = reader.left;
     return 0;
 }
 

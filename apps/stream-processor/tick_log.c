@@ -2,6 +2,8 @@
 
 #include "state_key.h"
 
+#include "buffer/packing.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,12 +68,11 @@ void tick_key_write(char out[TICK_KEY_BYTES + 1], int64_t offset)
     state_key_write(out, TICK_KEY_BYTES + 1, TICK_PREFIX, offset);
 }
 
-void tick_value_write(unsigned char out[TICK_VALUE_BYTES], int64_t clock_ms)
+void tick_value_write(struct buffer *out, int64_t clock_ms)
 {
-    out[0] = VERSION;
-    for (int i = 0; i < 8; i++) {
-        out[1 + i] = (unsigned char)((uint64_t)clock_ms >> (8 * i));
-    }
+    buffer_clear(out);
+    put_number(out, VERSION, 1);
+    put_number(out, (uint64_t)clock_ms, 8);
 }
 
 bool tick_is_key(struct bus_bytes key)
@@ -82,17 +83,15 @@ bool tick_is_key(struct bus_bytes key)
 
 int tick_log_restore(struct tick_log *log, struct bus_bytes key, struct bus_bytes value, struct error *error)
 {
-    const unsigned char *bytes = value.data;
+    struct reader reader = {.at = value.data, .left = value.size_bytes};
     int64_t offset = 0;
-    uint64_t clock_ms = 0;
-    if (!state_key_read(key, TICK_PREFIX, &offset) || value.size_bytes != TICK_VALUE_BYTES ||
-        bytes[0] != VERSION) {
+    uint64_t version = take_number(&reader, 1);
+    int64_t clock_ms = (int64_t)take_number(&reader, 8);
+    if (!state_key_read(key, TICK_PREFIX, &offset) || reader.failed || reader.left > 0 ||
+        version != VERSION) {
         return error_set(error, -1, "the state '%.*s' is damaged or of another version: %zu bytes",
                          (int)(key.size_bytes < 40 ? key.size_bytes : 40), (const char *)key.data,
                          value.size_bytes);
     }
-    for (int i = 0; i < 8; i++) {
-        clock_ms |= (uint64_t)bytes[1 + i] << (8 * i);
-    }
-    return tick_log_put(log, offset, (int64_t)clock_ms) ? 0 : error_set(error, -1, "no memory for ticks");
+    return tick_log_put(log, offset, clock_ms) ? 0 : error_set(error, -1, "no memory for ticks");
 }

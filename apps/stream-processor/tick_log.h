@@ -15,9 +15,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TICK_PREFIX      "tick|"
-#define TICK_KEY_BYTES   (5 + 16)
-#define TICK_VALUE_BYTES (1 + 8)
+#define TICK_PREFIX    "tick|"
+#define TICK_KEY_BYTES (5 + 16)
+
+struct buffer;
 
 struct tick {
     int64_t offset;   /* it comes before the record of this offset, and after those before */
@@ -36,7 +37,7 @@ bool tick_log_put(struct tick_log *log, int64_t offset, int64_t clock_ms);
 size_t tick_log_drop_before(struct tick_log *log, int64_t offset);
 
 void tick_key_write(char out[TICK_KEY_BYTES + 1], int64_t offset);
-void tick_value_write(unsigned char out[TICK_VALUE_BYTES], int64_t clock_ms);
+void tick_value_write(struct buffer *out, int64_t clock_ms);
 bool tick_is_key(struct bus_bytes key);
 /* Takes a saved one in; -1: damaged. */
 int tick_log_restore(struct tick_log *log, struct bus_bytes key, struct bus_bytes value, struct error *error);

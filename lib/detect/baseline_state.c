@@ -11,7 +11,7 @@
  * rests. */
 #include "detect/detector_private.h"
 
-#include "detect/packing.h"
+#include "buffer/packing.h"
 
 #include <stdlib.h>
 #include <string.h>

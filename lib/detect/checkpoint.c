@@ -1,7 +1,7 @@
 #include "detect/checkpoint.h"
 
+#include "buffer/packing.h"
 #include "detect/detector_private.h"
-#include "detect/packing.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -8,7 +8,7 @@
 #ifndef OBS_DETECT_CHECKPOINT_CELLS_H
 #define OBS_DETECT_CHECKPOINT_CELLS_H
 
-#include "detect/packing.h"
+#include "buffer/packing.h"
 #include "window/window_save.h"
 
 void checkpoint_put_cells(struct buffer *out, const struct window_second *second);

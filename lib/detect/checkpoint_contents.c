@@ -1,8 +1,8 @@
 #include "detect/checkpoint_contents.h"
 
+#include "buffer/packing.h"
 #include "detect/checkpoint_cells.h"
 #include "detect/detector_private.h"
-#include "detect/packing.h"
 
 #include "window/series_time.h"
 #include "window/window_save.h"

@@ -1,7 +1,7 @@
 /* Loaded checkpoints are checked as a whole, then put into the series; one fault and none is used. */
+#include "buffer/packing.h"
 #include "detect/checkpoint_contents.h"
 #include "detect/detector_private.h"
-#include "detect/packing.h"
 
 #include "window/series_time.h"
 #include "window/window_save.h"

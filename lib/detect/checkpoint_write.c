@@ -1,7 +1,7 @@
 /* What has changed since the last checkpoint goes into records of three kinds, one pass over the series. */
+#include "buffer/packing.h"
 #include "detect/checkpoint_cells.h"
 #include "detect/detector_private.h"
-#include "detect/packing.h"
 
 #include "window/series_time.h"
 #include "window/window_save.h"

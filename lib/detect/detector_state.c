@@ -13,7 +13,7 @@
  * rule without a name. */
 #include "detect/detector_private.h"
 
-#include "detect/packing.h"
+#include "buffer/packing.h"
 #include "event/event.h"
 
 #include <inttypes.h>

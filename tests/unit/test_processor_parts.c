@@ -31,19 +31,23 @@ static void a_saved_tick_comes_back_and_a_damaged_one_is_named(void **state)
     struct tick_log log = {0};
     struct error error;
     char key[TICK_KEY_BYTES + 1];
-    unsigned char value[TICK_VALUE_BYTES];
+    struct buffer value;
+    buffer_init(&value, 0);
     tick_key_write(key, 77);
-    tick_value_write(value, 1795579897000);
+    tick_value_write(&value, 1795579897000);
     const struct bus_bytes key_bytes = {key, TICK_KEY_BYTES};
     assert_true(tick_is_key(key_bytes));
-    assert_int_equal(tick_log_restore(&log, key_bytes, (struct bus_bytes){value, sizeof value}, &error), 0);
+    assert_int_equal(tick_log_restore(&log, key_bytes, (struct bus_bytes){value.data, value.size}, &error),
+                     0);
     assert_int_equal(log.ticks[0].offset, 77);
     assert_int_equal(log.ticks[0].clock_ms, 1795579897000);
-    assert_int_equal(tick_log_restore(&log, key_bytes, (struct bus_bytes){value, 3}, &error), -1);
+    assert_int_equal(tick_log_restore(&log, key_bytes, (struct bus_bytes){value.data, 3}, &error), -1);
     assert_non_null(strstr(error.message, "tick|000000000000004d"));
-    value[0]++;
-    assert_int_equal(tick_log_restore(&log, key_bytes, (struct bus_bytes){value, sizeof value}, &error), -1);
+    value.data[0]++;
+    assert_int_equal(tick_log_restore(&log, key_bytes, (struct bus_bytes){value.data, value.size}, &error),
+                     -1);
     assert_false(tick_is_key((struct bus_bytes){"tick|xyz", 8}));
+    buffer_free(&value);
     tick_log_free(&log);
 }
 

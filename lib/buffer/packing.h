@@ -1,8 +1,8 @@
-/* lib/detect/packing: numbers and texts of saved states: little-endian, texts with their length in 16 bits
+/* lib/buffer/packing: numbers and texts of saved states: little-endian, texts with their length in 16 bits
  * before them, and numbers of seven bits a byte (varints) where most are small. Reading checks every length:
- * damaged bytes set `failed` and read as 0. For lib/detect alone. */
-#ifndef OBS_DETECT_PACKING_H
-#define OBS_DETECT_PACKING_H
+ * damaged bytes set `failed` and read as 0. */
+#ifndef OBS_BUFFER_PACKING_H
+#define OBS_BUFFER_PACKING_H
 
 #include "buffer/buffer.h"
 
