@@ -272,12 +272,6 @@ void detection_worker_write(struct detection_worker *worker, struct json_writer 
     (void)pthread_mutex_unlock(&worker->lock);
 }
 
-void detection_worker_show_stream(void *context, const struct http_request *request,
-                                  struct http_response *response)
-{
-    stream_feed_show(context, request, response);
-}
-
 void detection_worker_end_streams(struct detection_worker *worker)
 {
     stream_feed_close(worker->stream);

@@ -36,11 +36,7 @@ void detection_worker_take_rules(struct detection_worker *worker);
 void detection_worker_write(struct detection_worker *worker, struct json_writer *writer,
                             void (*write)(const struct detector *detector, struct json_writer *writer));
 
-/* GET /stream; context: the worker. Streams end before the HTTP server stops. */
-struct http_request;
-struct http_response;
-void detection_worker_show_stream(void *context, const struct http_request *request,
-                                  struct http_response *response);
+/* Those who follow GET /stream hear its end: before the HTTP server stops. */
 void detection_worker_end_streams(struct detection_worker *worker);
 
 #endif

@@ -4,6 +4,7 @@
 #include "detection_worker.h"
 #include "explain_command.h"
 #include "history_page.h"
+#include "stream_feed.h"
 #include "transition_page.h"
 #include "verify.h"
 
@@ -128,7 +129,7 @@ static int run_on_bus(struct program *program, struct bus *bus, const struct val
     program_add_route(program, "GET", "/series/history", history_page_show, worker);
     program_add_route(program, "GET", "/alerts", show_alerts, worker);
     program_add_route(program, "GET", "/alerts/*", transition_page_show, worker);
-    program_add_route(program, "GET", "/stream", detection_worker_show_stream, worker);
+    program_add_route(program, "GET", "/stream", stream_feed_show, worker);
     int code = PROGRAM_DONE;
     if (program_serve(program, error) != 0) {
         code = program_fail(program, "cannot serve HTTP", error);
