@@ -96,6 +96,12 @@ int chaos_pause(struct chaos_world *world, int longest_ms)
 
 /* --- traffic ---- */
 
+static bool hears_its_end(void *context)
+{
+    const struct chaos_world *world = context;
+    return atomic_load(&world->ledger->listening) == world->traffic_starts;
+}
+
 void chaos_traffic_start(struct chaos_world *world)
 {
     char seed[24];
@@ -114,6 +120,7 @@ void chaos_traffic_start(struct chaos_world *world)
     const struct process_options options = {.log_path = log_path};
     process_free(world->traffic);
     world->traffic = process_start(argv, &options);
+    assert_true(process_wait_until(hears_its_end, world, PATIENCE_MS)); /* earlier, SIGTERM would kill it */
 }
 
 void chaos_traffic_stop(struct chaos_world *world)

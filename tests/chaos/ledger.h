@@ -18,7 +18,8 @@ struct ledger_series {
 struct ledger {
     _Atomic uint64_t produced, acked, malformed, refused;
     _Atomic uint32_t next_number;
-    _Atomic int64_t event_ms; /* event time of the next second */
+    _Atomic uint32_t listening; /* starts of the traffic that hear SIGTERM by now */
+    _Atomic int64_t event_ms;   /* event time of the next second */
     struct ledger_series series[LEDGER_SERIES];
     _Atomic uint8_t sent[LEDGER_RECORDS]; /* how often a number was given to the bus */
     _Atomic uint8_t acks[LEDGER_RECORDS]; /* and acknowledged */

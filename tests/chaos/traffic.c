@@ -203,6 +203,7 @@ int main(int argc, char **argv)
     }
     double speed = strtod(argv[5], NULL);
     (void)signal(SIGTERM, on_term);
+    atomic_fetch_add(&traffic.ledger->listening, 1);
     random_init(&traffic.random, strtoull(argv[3], NULL, 10));
     traffic.per_second = strtod(argv[4], NULL) / speed / LEDGER_SERIES;
     const struct bus_settings settings = {
