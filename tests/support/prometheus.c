@@ -69,35 +69,56 @@ static void append_encoded(struct buffer *out, const char *text)
     }
 }
 
-size_t prometheus_query(const char *base, const char *query,
-                        void (*take)(void *context, const struct prometheus_sample *sample), void *context)
+/* The answer to an instant query; the status. */
+static int ask(const char *base, const char *query, struct buffer *answer)
 {
-    struct buffer url, page;
+    struct buffer url;
+    buffer_init(&url, 0);
+    buffer_append_format(&url, "%s/api/v1/query?query=", base);
+    append_encoded(&url, query);
+    const int status = net_get(buffer_text(&url), answer);
+    buffer_free(&url);
+    return status;
+}
+
+static size_t read_answer(const char *query, struct buffer *answer,
+                          void (*take)(void *context, const struct prometheus_sample *sample), void *context)
+{
     struct error error;
     struct json_reader *reader = NULL;
     struct reading *reading = calloc(1, sizeof *reading);
     assert_non_null(reading);
     reading->take = take;
     reading->context = context;
-    buffer_init(&url, 0);
-    buffer_init(&page, 0);
-    buffer_append_format(&url, "%s/api/v1/query?query=", base);
-    append_encoded(&url, query);
-    const int status = net_get(buffer_text(&url), &page);
-    if (status != 200) {
-        fail_msg("%s: %d %s", buffer_text(&url), status, buffer_text(&page));
-    }
-    assert_int_equal(json_reader_create(&reader, page.size, &error), 0);
-    if (json_read(reader, page.data, page.size, take_token, reading, &error) != JSON_OK ||
+    assert_int_equal(json_reader_create(&reader, answer->size, &error), 0);
+    if (json_read(reader, answer->data, answer->size, take_token, reading, &error) != JSON_OK ||
         !reading->success) {
-        fail_msg("%s: not a successful answer: %s", query, buffer_text(&page));
+        fail_msg("%s: not a successful answer: %s", query, buffer_text(answer));
     }
     const size_t count = reading->count;
     json_reader_destroy(reader);
-    buffer_free(&page);
-    buffer_free(&url);
     free(reading);
     return count;
+}
+
+size_t prometheus_query(const char *base, const char *query,
+                        void (*take)(void *context, const struct prometheus_sample *sample), void *context)
+{
+    struct buffer answer;
+    buffer_init(&answer, 0);
+    const int status = ask(base, query, &answer);
+    if (status != 200) {
+        fail_msg("%s: %d %s", query, status, buffer_text(&answer));
+    }
+    const size_t count = read_answer(query, &answer, take, context);
+    buffer_free(&answer);
+    return count;
+}
+
+int prometheus_try(const char *base, const char *query, struct buffer *answer)
+{
+    buffer_clear(answer);
+    return ask(base, query, answer) == 200 ? (int)read_answer(query, answer, NULL, NULL) : -1;
 }
 
 const char *prometheus_label(const struct prometheus_sample *sample, const char *name)

@@ -5,6 +5,8 @@
 
 #include <stddef.h>
 
+struct buffer;
+
 #define PROMETHEUS_LABELS 16
 
 struct prometheus_sample {
@@ -17,6 +19,8 @@ struct prometheus_sample {
  * number of samples. */
 size_t prometheus_query(const char *base, const char *query,
                         void (*take)(void *context, const struct prometheus_sample *sample), void *context);
+/* A query that may be wrong: the number of samples, or -1 when it is refused; answer says why. */
+int prometheus_try(const char *base, const char *query, struct buffer *answer);
 /* "" when the sample has no such label. */
 const char *prometheus_label(const struct prometheus_sample *sample, const char *name);
 /* The one sample of a result; NaN when it is empty. */
