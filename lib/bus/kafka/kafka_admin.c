@@ -3,10 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-#define NEW_TOPIC_TRIES   10
-#define NEW_TOPIC_WAIT_MS 200
 
 int kafka_ask_ms(const struct kafka_bus *bus)
 {
@@ -23,6 +19,11 @@ static bool is_away(rd_kafka_resp_err_t code)
     case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
     case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE:
     case RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION:
+    case RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH:
+    case RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR:
     case RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE:
     case RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS:
     case RD_KAFKA_RESP_ERR_NOT_COORDINATOR:
@@ -142,39 +143,6 @@ int kafka_partition_count(struct bus *base, const char *name, int32_t *count, st
     int result = kafka_find_topic(kafka_bus_of(base), name, &topic, error);
     *count = result == BUS_OK ? topic.partitions : 0;
     return result;
-}
-
-/* A topic that was just made is known to the controller a moment before its leader knows of it. */
-static bool is_not_led_yet(rd_kafka_resp_err_t code)
-{
-    return code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
-           code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
-           code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION;
-}
-
-int kafka_read_offsets(struct bus *base, const char *name, int32_t partition, int64_t *begin, int64_t *end,
-                       struct error *error)
-{
-    struct kafka_bus *bus = kafka_bus_of(base);
-    struct kafka_topic topic;
-    int result = kafka_find_topic(bus, name, &topic, error);
-    if (result != BUS_OK) {
-        return result;
-    }
-    if (partition < 0 || partition >= topic.partitions) {
-        return error_set(error, BUS_REFUSED, "topic %s has no partition %d", name, partition);
-    }
-    /* The client's isolation level is read_committed: the end is the last stable offset. */
-    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
-    for (int i = 0; i < NEW_TOPIC_TRIES; i++) {
-        code = rd_kafka_query_watermark_offsets(bus->asker, name, partition, begin, end, kafka_ask_ms(bus));
-        if (!is_not_led_yet(code)) {
-            break;
-        }
-        const struct timespec pause = {.tv_nsec = NEW_TOPIC_WAIT_MS * 1000000L};
-        (void)nanosleep(&pause, NULL);
-    }
-    return kafka_result(bus, code, "asking for offsets", error);
 }
 
 static int compare_names(const void *a, const void *b)

@@ -75,10 +75,15 @@ void kafka_note_connected(struct kafka_bus *bus);
 int kafka_find_topic(struct kafka_bus *bus, const char *name, struct kafka_topic *topic, struct error *error);
 void kafka_remember_topic(struct kafka_bus *bus, const struct kafka_topic *topic);
 int kafka_partition_count(struct bus *bus, const char *topic, int32_t *count, struct error *error);
-int kafka_read_offsets(struct bus *bus, const char *topic, int32_t partition, int64_t *begin, int64_t *end,
-                       struct error *error);
 int kafka_list_topics(struct bus *bus, struct bus_topic_info *topics, size_t limit, size_t *count,
                       struct error *error);
+
+/* kafka_offsets.c: which: RD_KAFKA_OFFSET_BEGINNING or RD_KAFKA_OFFSET_END, as the client's isolation level
+ * sees it; fills the offsets of all places, which are of one topic. BUS_AWAY: not now. */
+int kafka_ask_offsets(struct kafka_bus *bus, rd_kafka_t *client, rd_kafka_topic_partition_list_t *places,
+                      int64_t which, struct error *error);
+int kafka_read_offsets(struct bus *bus, const char *topic, int32_t partition, int64_t *begin, int64_t *end,
+                       struct error *error);
 
 /* kafka_topics.c */
 int kafka_create_topics(struct bus *bus, const struct bus_topic *topics, size_t count, struct error *error);

@@ -60,8 +60,7 @@ static int driver_open(struct bus **out, const struct bus_url *url, const struct
     int result = bus->brokers == NULL || bus->client_id == NULL || bus->properties == NULL
                      ? error_set(error, BUS_FATAL, "no memory for the bus")
                      : kafka_check_properties(bus, error);
-    /* rd_kafka_query_watermark_offsets of librdkafka 2.0.2 forgets its own time-out while no broker is there
-     * and comes back after this one, a minute by default: no program could stop meanwhile. */
+    /* A question that a broker never answers holds up the ones behind it for so long, a minute by default. */
     static const char *const asking[] = {"socket.timeout.ms", "5000", NULL};
     bus->asker_opaque.bus = bus;
     if (result == BUS_OK) {

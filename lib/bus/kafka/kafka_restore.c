@@ -97,6 +97,15 @@ static struct part *find_part(const struct kafka_restore *restore, int32_t numbe
 
 /* --- beginning ---- */
 
+static rd_kafka_topic_partition_list_t *list_parts(const struct kafka_restore *restore)
+{
+    rd_kafka_topic_partition_list_t *places = rd_kafka_topic_partition_list_new((int)restore->part_count);
+    for (size_t i = 0; i < restore->part_count; i++) {
+        rd_kafka_topic_partition_list_add(places, restore->topic, restore->parts[i].number);
+    }
+    return places;
+}
+
 /* The end of everything written, committed or not: asked by a client that reads uncommitted. */
 static int ask_high_watermarks(struct kafka_restore *restore, struct error *error)
 {
@@ -108,15 +117,18 @@ static int ask_high_watermarks(struct kafka_restore *restore, struct error *erro
     if (result != BUS_OK) {
         return result;
     }
-    for (size_t i = 0; i < restore->part_count && result == BUS_OK; i++) {
-        struct part *part = &restore->parts[i];
-        int64_t begin = 0;
-        result = kafka_result(bus,
-                              rd_kafka_query_watermark_offsets(asker, restore->topic, part->number, &begin,
-                                                               &part->until, kafka_ask_ms(bus)),
-                              "asking for the end of the state", error);
-        part->done = result == BUS_OK && begin == part->until;
+    rd_kafka_topic_partition_list_t *begins = list_parts(restore);
+    rd_kafka_topic_partition_list_t *ends = list_parts(restore);
+    result = kafka_ask_offsets(bus, asker, begins, RD_KAFKA_OFFSET_BEGINNING, error);
+    if (result == BUS_OK) {
+        result = kafka_ask_offsets(bus, asker, ends, RD_KAFKA_OFFSET_END, error);
     }
+    for (size_t i = 0; i < restore->part_count && result == BUS_OK; i++) {
+        restore->parts[i].until = ends->elems[i].offset;
+        restore->parts[i].done = begins->elems[i].offset == ends->elems[i].offset;
+    }
+    rd_kafka_topic_partition_list_destroy(begins);
+    rd_kafka_topic_partition_list_destroy(ends);
     rd_kafka_destroy(asker);
     return result;
 }

@@ -105,12 +105,14 @@ static int set_all(const struct kafka_bus *bus, rd_kafka_conf_t *conf, rd_kafka_
     (void)snprintf(kbytes, sizeof kbytes, "%zu", limit_kbytes);
     (void)snprintf(fetched_kbytes, sizeof fetched_kbytes, "%zu",
                    FETCHED_KBYTES > limit_kbytes * 2 ? limit_kbytes * 2 : FETCHED_KBYTES);
-    const char *const common[] = {"bootstrap.servers", bus->brokers, "client.id", bus->client_id,
-                                  "allow.auto.create.topics", "false", "topic.metadata.refresh.interval.ms",
-                                  "30000", "log_level", "4", "reconnect.backoff.max.ms", "2000",
-                                  /* A transaction that begins right after another is told to wait for its
-                                   * markers; they take milliseconds. */
-                                  "retry.backoff.ms", "10", "socket.nagle.disable", "true", NULL};
+    const char *const common[] = {
+        "bootstrap.servers", bus->brokers, "client.id", bus->client_id, "allow.auto.create.topics",
+        "false", /* A client hears of a dead leader's successor at its next look: the
+                  * brokers take seconds to elect one. */
+        "topic.metadata.refresh.interval.ms", "3000", "log_level", "4", "reconnect.backoff.max.ms", "2000",
+        /* A transaction that begins right after another is told to wait for its
+         * markers; they take milliseconds. */
+        "retry.backoff.ms", "10", "socket.nagle.disable", "true", NULL};
     const char *const producing[] = {"queue.buffering.max.kbytes",
                                      kbytes,
                                      "compression.codec",

@@ -162,9 +162,12 @@ static int check_answer(struct kafka_bus *bus, rd_kafka_event_t *event, const st
     size_t count = 0;
     const rd_kafka_ConfigResource_t **resources =
         rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event), &count);
-    int result = count == 1
-                     ? kafka_result(bus, rd_kafka_ConfigResource_error(resources[0]), wanted->name, error)
-                     : error_set(error, BUS_AWAY, "checking topic %s: no answer", wanted->name);
+    rd_kafka_resp_err_t code =
+        count == 1 ? rd_kafka_ConfigResource_error(resources[0]) : RD_KAFKA_RESP_ERR__TIMED_OUT;
+    if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) { /* it is there: another broker has said so */
+        return error_set(error, BUS_AWAY, "topic %s is not known to all brokers yet", wanted->name);
+    }
+    int result = kafka_result(bus, code, wanted->name, error);
     size_t entries_count = 0;
     const rd_kafka_ConfigEntry_t **entries =
         result == BUS_OK ? rd_kafka_ConfigResource_configs(resources[0], &entries_count) : NULL;
