@@ -17,7 +17,8 @@
 struct partition {
     char topic[BUS_TOPIC_BYTES];
     int32_t number;
-    int64_t next;      /* the offset after the last record done; -1: none yet */
+    int64_t next;      /* the offset after the last record processed; -1: none yet */
+    int64_t done;      /* what the commit under way says; next, unless the program holds it back */
     int64_t committed; /* what the last commit said; -1: none */
     bool touched;      /* something was put for it, or it asked for a commit, since its last one */
     bool saved;        /* it is part of the commit under way */
@@ -190,6 +191,16 @@ static int start_partition(struct group_worker *worker, const struct bus_partiti
 
 /* --- the commit ---- */
 
+/* A committed position never goes back. */
+static int64_t find_done(const struct group_worker *worker, const struct partition *partition)
+{
+    const struct group_worker_calls *calls = worker->spec->calls;
+    int64_t done = calls->position == NULL
+                       ? partition->next
+                       : calls->position(worker->spec->context, partition->state, partition->next);
+    return done > partition->committed ? done : partition->committed;
+}
+
 static int save_partitions(struct group_worker *worker, bool all, struct error *error)
 {
     const struct group_worker_calls *calls = worker->spec->calls;
@@ -206,8 +217,9 @@ static int save_partitions(struct group_worker *worker, bool all, struct error *
         if (saved != 0) {
             return -1;
         }
-        if (partition->next != partition->committed) {
-            int result = bus_advance(worker->member, partition->topic, partition->number, partition->next,
+        partition->done = find_done(worker, partition);
+        if (partition->done != partition->committed) {
+            int result = bus_advance(worker->member, partition->topic, partition->number, partition->done,
                                      NULL, error);
             if (result != BUS_OK && result != BUS_RESET) {
                 return -1;
@@ -242,7 +254,7 @@ static void note_committed(struct group_worker *worker)
             continue;
         }
         partition->touched = false;
-        partition->committed = partition->next;
+        partition->committed = partition->done;
         if (worker->spec->calls->committed != NULL) {
             worker->spec->calls->committed(worker->spec->context, partition->state);
         }

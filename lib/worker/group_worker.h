@@ -46,6 +46,10 @@ struct group_worker_calls {
     int (*between_turns)(void *context, struct group_worker *worker, struct error *error);
     /* Just before a commit: put what state has changed (group_worker_put_state). (optional) */
     int (*save)(void *context, struct group_worker *worker, void *state, struct error *error);
+    /* Up to which offset everything is done, where that is later than process returned (an answer from
+     * elsewhere); at most next, the offset after the last record processed. What is behind it comes again
+     * after a restart. NULL: next. (optional) */
+    int64_t (*position)(void *context, void *state, int64_t next);
     /* The commit holds: what was put is visible to everybody. (optional) */
     void (*committed)(void *context, void *state);
     /* The partition goes: given up after a commit, or lost (what wasn't committed never happened). Frees
