@@ -34,6 +34,7 @@ struct partition {
     uint64_t rules_hash;            /* of it; 0: none yet */
     int64_t tick_clock_before_ms;   /* of the last tick that the rules before decided */
     int64_t silent_since_ms;        /* steady */
+    int64_t looked_ms;              /* steady: when silence was last looked for */
     int64_t next_pruning_ms;        /* steady */
     struct processor_counts counts;
     uint64_t routes_refused;               /* as the metrics know it */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define SILENT_MS  5000    /* an exhausted partition without records for so long gets ticks */
+#define ABSENT_MS  3000    /* who hasn't looked for so long (once a second is usual) was stopped itself */
 #define PRUNING_MS 3600000 /* ticks of records that retention has taken are forgotten now and then */
 
 /* The partition's clock, as long after its last record as it is now. Whole seconds: so it doesn't matter how
@@ -57,6 +58,16 @@ static int prune(struct detection_worker *worker, struct partition *partition, s
     return 0;
 }
 
+/* A process that was stopped wakes up with an old notion of the end of the log, and it is its own silence
+ * that it would take for the partition's. */
+static bool is_silent(struct partition *partition, int64_t now_ms)
+{
+    bool was_absent = now_ms - partition->looked_ms > ABSENT_MS;
+    partition->looked_ms = now_ms;
+    partition->silent_since_ms = was_absent ? now_ms : partition->silent_since_ms;
+    return partition->at_end && now_ms - partition->silent_since_ms >= SILENT_MS;
+}
+
 int silence_tick(struct detection_worker *worker, struct partition *partition, struct error *error)
 {
     struct detector_totals totals;
@@ -68,7 +79,7 @@ int silence_tick(struct detection_worker *worker, struct partition *partition, s
         return -1;
     }
     detector_read_totals(partition->place.detector, &totals);
-    bool silent = partition->at_end && now_ms - partition->silent_since_ms >= SILENT_MS;
+    bool silent = is_silent(partition, now_ms);
     /* Without series there is nothing that time could change, and an idle platform commits nothing. */
     if (!worker->settings.ticks || !silent || totals.series == 0 ||
         partition->place.clock.last_effective_ms == INT64_MIN) {

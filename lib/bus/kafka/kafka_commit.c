@@ -308,19 +308,32 @@ static void add_position(rd_kafka_topic_partition_list_t *list, const char *topi
     }
 }
 
-/* Where nothing advances (a tick that decided something), what is committed once more: it is the positions
- * that the brokers check the group's generation with, and an owner of yesterday that wakes up must not get
- * its outputs through. */
+static bool is_advanced(const struct kafka_member *member, const struct kafka_partition *partition)
+{
+    for (size_t i = 0; i < member->advance_count; i++) {
+        if (member->advances[i].partition == partition->number &&
+            strcmp(member->advances[i].topic, partition->topic) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Where a partition doesn't advance (a tick that decided something, a checkpoint in mid-replay), what is
+ * committed once more. It is the positions that the brokers check the group's generation with, and an owner
+ * of yesterday that wakes up must not get its outputs through. And while one is pending, the next owner is
+ * told to wait for it: else it could read the state before the last records of this transaction are on it. */
 static rd_kafka_topic_partition_list_t *list_advances(const struct kafka_member *member)
 {
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)member->advance_count);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)member->partition_count);
     for (size_t i = 0; i < member->advance_count; i++) {
         const struct kafka_advance *advance = &member->advances[i];
         add_position(list, advance->topic, advance->partition, advance->next, advance->note);
     }
-    for (size_t i = 0; i < member->partition_count && member->advance_count == 0; i++) {
+    for (size_t i = 0; i < member->partition_count; i++) {
         const struct kafka_partition *partition = &member->partitions[i];
-        if (partition->phase == KAFKA_STARTED && partition->committed >= 0) {
+        if (partition->phase == KAFKA_STARTED && partition->committed >= 0 &&
+            !is_advanced(member, partition)) {
             add_position(list, partition->topic, partition->number, partition->committed, partition->note);
         }
     }
