@@ -74,6 +74,17 @@ static void join_equal_rows(struct counter_snapshot *snapshot)
     snapshot->count = kept;
 }
 
+static void note_kinds(struct counter_snapshot *snapshot)
+{
+    size_t row = 0;
+    for (int kind = 0; kind <= COUNTER_KINDS; kind++) {
+        while (row < snapshot->count && (int)snapshot->rows[row].kind < kind) {
+            row++;
+        }
+        snapshot->first[kind] = row;
+    }
+}
+
 int counter_snapshot_take(struct series_counters *counters, int64_t now_ms, struct counter_snapshot *snapshot)
 {
     *snapshot = (struct counter_snapshot){0};
@@ -97,6 +108,7 @@ int counter_snapshot_take(struct series_counters *counters, int64_t now_ms, stru
         return -1;
     }
     join_equal_rows(snapshot);
+    note_kinds(snapshot);
     return 0;
 }
 

@@ -17,7 +17,8 @@ struct counter_row {
 struct counter_snapshot {
     struct counter_row *rows; /* by kind, then by labels; no two are equal in both */
     size_t count;
-    bool is_settled; /* false: no rows of overflow, and totals mean nothing */
+    size_t first[COUNTER_KINDS + 1]; /* where the rows of each kind begin; the last: count */
+    bool is_settled;                 /* false: no rows of overflow, and totals mean nothing */
     uint64_t totals[TOTAL_COUNT];
     size_t label_sets, overflow_sets;
     struct counter_partition **held; /* keeps the labels alive */

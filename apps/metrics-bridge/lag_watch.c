@@ -1,14 +1,13 @@
 #include "lag_watch.h"
 
-#include "buffer/buffer.h"
 #include "clock/clock.h"
 #include "log/log.h"
-#include "metrics/encode_text.h"
 #include "program/program.h"
 #include "topics/topics.h"
 
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -150,41 +149,31 @@ void lag_watch_stop(struct lag_watch *watch)
     free(watch);
 }
 
-static void append_row(struct buffer *out, const char *name, const struct bus_lag *row, double value)
+static void copy_row(struct lag_row *out, const struct bus_lag *row)
 {
-    buffer_append_format(out, "%s{consumergroup=\"%s\",topic=\"%s\",partition=\"%" PRId32 "\"} ", name,
-                         row->group, row->topic, row->partition);
-    metrics_text_number(out, value);
-    buffer_append_char(out, '\n');
+    (void)snprintf(out->labels, sizeof out->labels,
+                   "consumergroup=\"%s\",topic=\"%s\",partition=\"%" PRId32 "\"", row->group, row->topic,
+                   row->partition);
+    out->records = (double)row->lag;
+    out->seconds = (double)row->lag_ms / 1000;
+    out->committed_s = (double)row->last_commit_ms / 1000;
 }
 
-void lag_watch_encode(struct lag_watch *watch, struct buffer *out, bool rows)
+int lag_watch_take(struct lag_watch *watch, bool with_rows, struct lag_snapshot *snapshot)
 {
-    static const char lag[] = "kafka_consumergroup_lag";
-    static const char seconds[] = "kafka_consumergroup_lag_seconds";
-    static const char commit[] = "kafka_consumergroup_last_commit_timestamp_seconds";
     (void)pthread_mutex_lock(&watch->lock);
-    size_t count = rows ? watch->count : 0;
-    metrics_text_header(
-        out, lag, "Records between the group's committed offset and the end of the partition.", "gauge");
-    for (size_t i = 0; i < count; i++) {
-        append_row(out, lag, &watch->rows[i], (double)watch->rows[i].lag);
+    size_t count = with_rows ? watch->count : 0;
+    *snapshot = (struct lag_snapshot){.rows = calloc(count + 1, sizeof *snapshot->rows),
+                                      .read_s = (double)watch->read_ms / 1000};
+    for (; snapshot->rows != NULL && snapshot->count < count; snapshot->count++) {
+        copy_row(&snapshot->rows[snapshot->count], &watch->rows[snapshot->count]);
     }
-    metrics_text_header(out, seconds, "Age of the record at the group's committed offset; 0 without lag.",
-                        "gauge");
-    for (size_t i = 0; i < count; i++) {
-        append_row(out, seconds, &watch->rows[i], (double)watch->rows[i].lag_ms / 1000);
-    }
-    metrics_text_header(out, commit, "When the group's committed offset last moved.", "gauge");
-    for (size_t i = 0; i < count; i++) {
-        if (watch->rows[i].last_commit_ms > 0) {
-            append_row(out, commit, &watch->rows[i], (double)watch->rows[i].last_commit_ms / 1000);
-        }
-    }
-    metrics_text_header(out, "metrics_bridge_lag_read_timestamp_seconds",
-                        "When the lag was last read from the bus; 0: not yet.", "gauge");
-    buffer_append_text(out, "metrics_bridge_lag_read_timestamp_seconds ");
-    metrics_text_number(out, (double)watch->read_ms / 1000);
-    buffer_append_char(out, '\n');
     (void)pthread_mutex_unlock(&watch->lock);
+    return snapshot->rows == NULL ? -1 : 0;
+}
+
+void lag_snapshot_release(struct lag_snapshot *snapshot)
+{
+    free(snapshot->rows);
+    *snapshot = (struct lag_snapshot){0};
 }

@@ -7,15 +7,27 @@
 #include "bus/bus.h"
 #include "error/error.h"
 
-struct buffer;
 struct lag_watch;
 struct program;
+
+/* What a scrape shows of one group, topic and partition. */
+struct lag_row {
+    char labels[320]; /* as the text format wants them */
+    double records, seconds;
+    double committed_s; /* Unix time of the last commit; 0: unknown */
+};
+
+struct lag_snapshot {
+    struct lag_row *rows;
+    size_t count;
+    double read_s; /* Unix time of the bus's answer; 0: none yet */
+};
 
 int lag_watch_start(struct lag_watch **out, struct program *program, struct bus *bus, int64_t interval_ms,
                     struct error *error);
 void lag_watch_stop(struct lag_watch *watch);
-/* The kafka_consumergroup_* families and the time of the answer, in text format. rows false: headers only.
- * Any thread. */
-void lag_watch_encode(struct lag_watch *watch, struct buffer *out, bool rows);
+/* A copy of the last answer. with_rows false: its time alone. Any thread. -1: no memory. */
+int lag_watch_take(struct lag_watch *watch, bool with_rows, struct lag_snapshot *snapshot);
+void lag_snapshot_release(struct lag_snapshot *snapshot); /* safe on a zeroed one */
 
 #endif

@@ -1,5 +1,5 @@
-/* GET /metrics of the bridge: a snapshot of the committed counters as Prometheus text 0.0.4. Renders memory,
- * does no I/O. */
+/* GET /metrics of the bridge: a snapshot of the committed counters in the format that the client asks for.
+ * Renders memory, does no I/O. */
 #ifndef METRICS_BRIDGE_SCRAPE_H
 #define METRICS_BRIDGE_SCRAPE_H
 

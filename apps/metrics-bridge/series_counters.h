@@ -39,7 +39,8 @@ enum counter_kind {
     COUNTER_REQUESTS, /* histogram by service, region, route, method, status: values = buckets, not cumulated
                        */
     COUNTER_CLASSES,  /* requests by service, region: values = 1xx … 5xx; also utilisation */
-    COUNTER_LOGS      /* log records by service, region, severity: values[0] */
+    COUNTER_LOGS,     /* log records by service, region, severity: values[0] */
+    COUNTER_KINDS
 };
 
 enum counter_total {

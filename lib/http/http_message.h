@@ -52,6 +52,7 @@ struct http_response {
     void *stream_context;
     struct http_feed *feed; /* that the answer goes on with; NULL: none */
     struct http_server *server;
+    int64_t timeout_ms; /* 0: the server's */
 };
 
 /* http_feed.c: the answer that follows response->feed; NULL: no memory. */

@@ -80,6 +80,11 @@ void http_response_stream(struct http_response *response, http_body_part *next, 
     response->stream_context = context;
 }
 
+void http_response_limit_time(struct http_response *response, int64_t timeout_ms)
+{
+    response->timeout_ms = timeout_ms;
+}
+
 void http_response_fail(struct http_response *response, int status, const char *format, ...)
 {
     char sentence[1024];

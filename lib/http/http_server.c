@@ -131,7 +131,12 @@ static bool list_methods(const struct http_server *server, const struct http_req
     for (size_t i = 0; i < server->settings.route_count; i++) {
         const struct http_route *route = &server->settings.routes[i];
         const char *rest;
-        if (path_matches(route, request->path, &rest)) {
+        bool is_listed = false; /* a program's own route may replace one of the same path */
+        for (size_t before = 0; before < i; before++) {
+            is_listed = is_listed || (strcmp(server->settings.routes[before].path, route->path) == 0 &&
+                                      strcmp(server->settings.routes[before].method, route->method) == 0);
+        }
+        if (!is_listed && path_matches(route, request->path, &rest)) {
             buffer_append_format(&list, "%s%s%s", list.size > 0 ? ", " : "", route->method,
                                  strcmp(route->method, "GET") == 0 ? ", HEAD" : "");
         }
@@ -241,6 +246,9 @@ static bool answer(struct http_server *server, struct http_request *request, str
         if (route != NULL) {
             route->handler(route->context, request, response);
         }
+    }
+    if (response->timeout_ms > 0) {
+        set_deadline(server, request->connection, response->timeout_ms);
     }
     return http_reply_queue(request->connection, response);
 }

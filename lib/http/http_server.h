@@ -44,6 +44,11 @@ bool http_response_set_header(struct http_response *response, const char *name, 
 typedef bool http_body_part(void *context, struct buffer *part);
 void http_response_stream(struct http_response *response, http_body_part *next, void (*done)(void *context),
                           void *context);
+/* The streamed body as gzip, if the client asks for it: after http_response_stream. */
+void http_response_compress(struct http_response *response, const struct http_request *request);
+/* How long the client may take for this answer, instead of answer_timeout_ms: where an answer holds memory.
+ */
+void http_response_limit_time(struct http_response *response, int64_t timeout_ms);
 /* Status and {"error": "sentence"} as the body. */
 void http_response_fail(struct http_response *response, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

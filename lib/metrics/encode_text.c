@@ -1,27 +1,20 @@
+/* Text 0.0.4 and OpenMetrics 1.0 are one format but for the family's header (OpenMetrics names a counter
+ * without _total and has units), exemplars and the end. */
 #include "metrics/encode_text.h"
 
 #include "buffer/buffer.h"
-#include "metrics/metric_private.h"
+#include "metrics/encoder_private.h"
 #include "json/json_write.h"
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define REPLACEMENT "\xEF\xBF\xBD" /* U+FFFD: a NUL would end the page for Prometheus' parser */
+#define TOTAL       "_total"
 
-void metrics_text_header(struct buffer *out, const char *name, const char *help, const char *type)
-{
-    buffer_append_format(out, "# HELP %s ", name);
-    for (const char *at = help; *at != '\0'; at++) {
-        if (*at == '\\' || *at == '\n') {
-            buffer_append_text(out, *at == '\n' ? "\\n" : "\\\\");
-        } else {
-            buffer_append_char(out, *at);
-        }
-    }
-    buffer_append_format(out, "\n# TYPE %s %s\n", name, type);
-}
+/* --- pieces ---- */
 
 void metrics_text_label_value(struct buffer *out, const char *value, size_t size)
 {
@@ -63,75 +56,151 @@ void metrics_text_count(struct buffer *out, uint64_t value)
     buffer_append(out, digits + at, sizeof digits - at);
 }
 
-/* {a="x",b="y",le="0.5"}, or nothing when there are no labels. */
-static void append_labels(struct buffer *out, const struct metric *metric, const char *le)
+/* --- a family's header ---- */
+
+static bool ends_with(const char *text, size_t size, const char *end)
 {
-    const struct metric_family *family = metric->family;
-    if (family->label_count == 0 && le == NULL) {
-        return;
-    }
-    buffer_append_char(out, '{');
-    for (size_t i = 0; i < family->label_count; i++) {
-        buffer_append_format(out, "%s%s=\"", i == 0 ? "" : ",", family->label_names[i]);
-        metrics_text_label_value(out, metric->label_values[i], strlen(metric->label_values[i]));
-        buffer_append_char(out, '"');
-    }
-    if (le != NULL) {
-        buffer_append_format(out, "%sle=\"%s\"", family->label_count == 0 ? "" : ",", le);
-    }
-    buffer_append_char(out, '}');
+    size_t end_size = strlen(end);
+    return size > end_size && memcmp(text + size - end_size, end, end_size) == 0;
 }
 
-static void append_histogram(struct buffer *out, const struct metric *metric)
+/* OpenMetrics escapes quotes in HELP too; 0.0.4 doesn't know that escape. */
+static void append_help(struct buffer *out, const char *help, bool quotes)
 {
-    const struct metric_family *family = metric->family;
-    uint64_t total = 0;
-    for (size_t i = 0; i <= family->bound_count; i++) {
-        char le[JSON_REAL_BYTES] = "+Inf";
-        if (i < family->bound_count) {
-            json_format_real(le, family->bounds[i]);
+    for (const char *at = help; *at != '\0'; at++) {
+        if (*at == '\\' || *at == '\n' || (*at == '"' && quotes)) {
+            buffer_append_char(out, '\\');
+            buffer_append_char(out, *at == '\n' ? 'n' : *at);
+        } else {
+            buffer_append_char(out, *at);
         }
-        total += atomic_load_explicit(&metric->bucket_counts[i], memory_order_relaxed);
-        buffer_append_format(out, "%s_bucket", family->name);
-        append_labels(out, metric, le);
-        buffer_append_format(out, " %" PRIu64 "\n", total);
     }
-    buffer_append_format(out, "%s_sum", family->name);
-    append_labels(out, metric, NULL);
-    buffer_append_char(out, ' ');
-    metrics_text_number(out, atomic_load_explicit(&metric->value, memory_order_relaxed));
-    buffer_append_format(out, "\n%s_count", family->name);
-    append_labels(out, metric, NULL);
-    buffer_append_format(out, " %" PRIu64 "\n", total);
 }
 
-static void append_series(struct buffer *out, const struct metric *metric)
+void metric_text_begin(const struct metric_encoder *encoder, const struct metric_source *source,
+                       struct buffer *out)
 {
-    if (metric->family->type == METRIC_HISTOGRAM) {
-        append_histogram(out, metric);
+    static const char *const types[] = {"counter", "gauge", "histogram"};
+    static const char *const units[] = {"seconds", "bytes", "ratio"};
+    bool open = encoder->format == METRIC_OPENMETRICS;
+    size_t size = strlen(source->name);
+    if (open && source->type == METRIC_COUNTER && ends_with(source->name, size, TOTAL)) {
+        size -= strlen(TOTAL);
+    }
+    buffer_append_format(out, "# HELP %.*s ", (int)size, source->name);
+    append_help(out, source->help, open);
+    buffer_append_format(out, "\n# TYPE %.*s %s\n", (int)size, source->name, types[source->type]);
+    for (size_t i = 0; open && i < sizeof units / sizeof units[0]; i++) {
+        char suffix[16];
+        (void)snprintf(suffix, sizeof suffix, "_%s", units[i]);
+        if (ends_with(source->name, size, suffix)) {
+            buffer_append_format(out, "# UNIT %.*s %s\n", (int)size, source->name, units[i]);
+        }
+    }
+}
+
+/* --- points ---- */
+
+/* NAMESUFFIX{labels,extra="…",le="…"} and the space before the number; braces only around something. */
+static void append_series(struct buffer *out, const struct metric_source *source, const char *suffix,
+                          const struct metric_point *point, const char *le)
+{
+    bool has_labels = point->labels_bytes > 0;
+    buffer_append_text(out, source->name);
+    buffer_append_text(out, suffix);
+    if (has_labels || point->extra_name != NULL || le != NULL) {
+        buffer_append_char(out, '{');
+        buffer_append(out, point->labels, point->labels_bytes);
+        if (point->extra_name != NULL) {
+            buffer_append_text(out, has_labels ? "," : "");
+            buffer_append_text(out, point->extra_name);
+            buffer_append_text(out, "=\"");
+            buffer_append_text(out, point->extra_value);
+            buffer_append_char(out, '"');
+        }
+        if (le != NULL) {
+            buffer_append_text(out, has_labels || point->extra_name != NULL ? ",le=\"" : "le=\"");
+            buffer_append_text(out, le);
+            buffer_append_char(out, '"');
+        }
+        buffer_append_char(out, '}');
+    }
+    buffer_append_char(out, ' ');
+}
+
+/* The labels of an exemplar may have 128 characters: trace_id and its value have 40. */
+static void append_exemplar(struct buffer *out, const struct metric_exemplar *exemplar)
+{
+    static const char hex[] = "0123456789abcdef";
+    char id[2 * METRIC_TRACE_BYTES];
+    for (size_t i = 0; i < METRIC_TRACE_BYTES; i++) {
+        id[2 * i] = hex[exemplar->trace_id[i] >> 4];
+        id[2 * i + 1] = hex[exemplar->trace_id[i] & 15];
+    }
+    buffer_append_text(out, " # {trace_id=\"");
+    buffer_append(out, id, sizeof id);
+    buffer_append_text(out, "\"} ");
+    metrics_text_number(out, exemplar->value);
+    buffer_append_format(out, " %" PRId64 ".%03d", exemplar->time_ms / 1000, (int)(exemplar->time_ms % 1000));
+}
+
+static void name_bounds(struct metric_encoder *encoder, const struct metric_histogram *histogram)
+{
+    if (encoder->bounds == histogram->bounds) {
         return;
     }
-    buffer_append_text(out, metric->family->name);
-    append_labels(out, metric, NULL);
-    buffer_append_char(out, ' ');
-    if (metric->family->type == METRIC_COUNTER) {
-        metrics_text_count(out, atomic_load_explicit(&metric->count, memory_order_relaxed));
-    } else {
-        metrics_text_number(out, atomic_load_explicit(&metric->value, memory_order_relaxed));
+    encoder->bounds = histogram->bounds;
+    for (size_t i = 0; i < histogram->bound_count; i++) {
+        double bound = histogram->bounds[i];
+        json_format_real(encoder->le[i], bound);
+        if (strpbrk(encoder->le[i], ".e") == NULL) {
+            (void)strcat(encoder->le[i], ".0");
+        }
     }
+    (void)strcpy(encoder->le[histogram->bound_count], "+Inf");
+}
+
+static void append_histogram(struct metric_encoder *encoder, const struct metric_source *source,
+                             const struct metric_point *point, struct buffer *out)
+{
+    const struct metric_histogram *histogram = &point->histogram;
+    const struct metric_exemplar *exemplar = histogram->exemplars;
+    bool shows_all = (encoder->histograms & METRIC_CLASSIC) != 0 || histogram->native == NULL;
+    uint64_t total = 0;
+    name_bounds(encoder, histogram);
+    for (size_t b = 0; b <= histogram->bound_count; b++) {
+        bool has_exemplar = exemplar != NULL && (histogram->exemplar_buckets >> b & 1) != 0;
+        total += histogram->counts[b];
+        if (shows_all || b == histogram->bound_count) {
+            append_series(out, source, "_bucket", point, encoder->le[b]);
+            metrics_text_count(out, total);
+            if (has_exemplar && encoder->format == METRIC_OPENMETRICS) {
+                append_exemplar(out, exemplar);
+            }
+            buffer_append_char(out, '\n');
+        }
+        exemplar += has_exemplar;
+    }
+    append_series(out, source, "_sum", point, NULL);
+    metrics_text_number(out, histogram->sum);
+    buffer_append_char(out, '\n');
+    append_series(out, source, "_count", point, NULL);
+    metrics_text_count(out, total);
     buffer_append_char(out, '\n');
 }
 
-void metric_set_encode_text(struct metric_set *set, struct buffer *out)
+void metric_text_point(struct metric_encoder *encoder, const struct metric_source *source,
+                       const struct metric_point *point, struct buffer *out)
 {
-    static const char *const types[] = {"counter", "gauge", "histogram"};
-    (void)pthread_mutex_lock(&set->lock);
-    for (size_t f = 0; f < set->family_count; f++) {
-        const struct metric_family *family = set->families[f];
-        metrics_text_header(out, family->name, family->help, types[family->type]);
-        for (size_t i = 0; i < family->series_count; i++) {
-            append_series(out, family->series[i]);
-        }
+    if (source->type == METRIC_HISTOGRAM) {
+        append_histogram(encoder, source, point, out);
+        return;
     }
-    (void)pthread_mutex_unlock(&set->lock);
+    append_series(out, source, "", point, NULL);
+    if (source->type == METRIC_COUNTER) {
+        metrics_text_count(out, point->count);
+    } else {
+        metrics_text_number(out, point->value);
+    }
+    buffer_append_char(out, '\n');
 }

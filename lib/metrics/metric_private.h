@@ -1,4 +1,4 @@
-/* lib/metrics/metric_private: how a set is laid out; for the set and its encoders alone. */
+/* lib/metrics/metric_private: how a set is laid out; for the set and its sources alone. */
 #ifndef OBS_METRICS_METRIC_PRIVATE_H
 #define OBS_METRICS_METRIC_PRIVATE_H
 
@@ -10,6 +10,7 @@
 struct metric {
     struct metric_family *family;
     char **label_values;             /* one per label name of the family */
+    char *labels;                    /* as the text format wants them */
     _Atomic uint64_t count;          /* counters */
     _Atomic double value;            /* gauges; histograms: the sum */
     _Atomic uint64_t *bucket_counts; /* histograms: not cumulated; one more than bounds, for +Inf */

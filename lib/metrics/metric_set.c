@@ -1,5 +1,6 @@
 #include "metrics/metric_set.h"
 
+#include "buffer/buffer.h"
 #include "metrics/encode_text.h"
 #include "metrics/metric_private.h"
 
@@ -41,6 +42,7 @@ static void destroy_family(struct metric_family *family)
             free(metric->label_values[l]);
         }
         free(metric->label_values);
+        free(metric->labels);
         free(metric->bucket_counts);
         free(metric);
     }
@@ -113,7 +115,7 @@ struct metric_family *metric_family_add(struct metric_set *set, enum metric_type
 
 void metric_family_set_buckets(struct metric_family *family, const double *bounds, size_t count)
 {
-    require(family->type == METRIC_HISTOGRAM && family->series_count == 0);
+    require(family->type == METRIC_HISTOGRAM && family->series_count == 0 && count <= METRIC_BOUNDS_MOST);
     family->bounds = need(realloc(family->bounds, (count + 1) * sizeof *bounds));
     memcpy(family->bounds, bounds, count * sizeof *bounds);
     family->bound_count = count;
@@ -134,6 +136,21 @@ static struct metric *find_series(const struct metric_family *family, const char
     return NULL;
 }
 
+static char *write_labels(const struct metric *metric)
+{
+    struct buffer labels;
+    buffer_init(&labels, 0);
+    for (size_t i = 0; i < metric->family->label_count; i++) {
+        buffer_append_format(&labels, "%s%s=\"", i == 0 ? "" : ",", metric->family->label_names[i]);
+        metrics_text_label_value(&labels, metric->label_values[i], strlen(metric->label_values[i]));
+        buffer_append_char(&labels, '"');
+    }
+    require(!labels.failed);
+    char *text = need(strdup(buffer_text(&labels)));
+    buffer_free(&labels);
+    return text;
+}
+
 static struct metric *make_series(struct metric_family *family, const char *const *label_values)
 {
     struct metric *metric = need(calloc(1, sizeof *metric));
@@ -142,6 +159,7 @@ static struct metric *make_series(struct metric_family *family, const char *cons
     for (size_t i = 0; label_values != NULL && i < family->label_count; i++) {
         metric->label_values[i] = need(strdup(label_values[i]));
     }
+    metric->labels = write_labels(metric);
     if (family->type == METRIC_HISTOGRAM) {
         metric->bucket_counts = need(calloc(family->bound_count + 1, sizeof *metric->bucket_counts));
     }

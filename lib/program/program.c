@@ -4,7 +4,7 @@
 #include "bus/bus.h"
 #include "clock/clock.h"
 #include "log/log.h"
-#include "metrics/encode_text.h"
+#include "metrics/encoder.h"
 #include "metrics/metric_set.h"
 #include "program/stop_signal.h"
 #include "text/parse_value.h"
@@ -325,7 +325,7 @@ static void show_metrics(void *context, const struct http_request *request, stru
 {
     (void)request;
     struct program *program = context;
-    http_response_set_type(response, METRICS_TEXT_TYPE);
+    http_response_set_type(response, metric_format_type(METRIC_TEXT));
     metric_set_encode_text(program->metrics, http_response_body(response));
 }
 

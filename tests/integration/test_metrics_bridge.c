@@ -1,4 +1,6 @@
 /* The real bridge on a real embedded bus, looked at from outside: what it shows, what survives its death. */
+#include "bridge_world.h"
+
 #include "buffer/buffer.h"
 #include "bus/bus.h"
 #include "clock/clock.h"
@@ -21,215 +23,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATIENCE_MS 30000
-
-struct world {
-    char directory[TEST_PATH_BYTES], log_path[TEST_PATH_BYTES], url[TEST_PATH_BYTES + 64];
-    struct bus *bus;
-    struct bus_producer *producer;
-    struct process *bridge;
-    uint16_t port;
-    struct buffer page;
-    uint64_t produced; /* records of metrics.raw */
-};
-
-/* --- the world ---- */
-
-static int begin(void **state)
-{
-    struct world *world = calloc(1, sizeof *world);
-    temp_directory_create(world->directory, "bridge");
-    path_join(world->log_path, world->directory, "bridge.log");
-    (void)snprintf(world->url, sizeof world->url, "embedded:%s/bus?durability=process", world->directory);
-    outside_open(world->url, &world->bus, &world->producer);
-    buffer_init(&world->page, 0);
-    world->port = net_free_port();
-    *state = world;
-    return 0;
-}
-
-static int end(void **state)
-{
-    struct world *world = *state;
-    process_free(world->bridge);
-    outside_close(world->bus, world->producer);
-    buffer_free(&world->page);
-    temp_directory_remove(world->directory);
-    free(world);
-    return 0;
-}
-
-/* Short times, so that a test needn't wait; extra: NULL-ended, may be NULL. */
-static void start_bridge(struct world *world, const char *const *extra)
-{
-    char listen[64];
-    (void)snprintf(listen, sizeof listen, "127.0.0.1:%u", (unsigned)world->port);
-    const char *argv[24] = {process_program("metrics-bridge"),
-                            "--bus-url",
-                            world->url,
-                            "--listen",
-                            listen,
-                            "--commit-interval=100ms",
-                            "--zero-first=300ms",
-                            "--lag-interval=100ms",
-                            "--log-format=text"};
-    size_t count = 9;
-    for (; extra != NULL && *extra != NULL; extra++) {
-        argv[count++] = *extra;
-    }
-    process_free(world->bridge);
-    const struct process_options options = {.log_path = world->log_path};
-    world->bridge = process_start(argv, &options);
-}
-
-static const char *scrape(struct world *world)
-{
-    char url[64];
-    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/metrics", (unsigned)world->port);
-    buffer_clear(&world->page);
-    return net_get(url, &world->page) == 200 ? buffer_text(&world->page) : "";
-}
-
-static double shown(struct world *world, const char *name, const char *text)
-{
-    return exposition_sum(buffer_text(&world->page), name, text, NULL);
-}
-
-struct expectation {
-    struct world *world;
-    const char *name, *text;
-    double value;
-};
-
-static bool is_as_expected(void *context)
-{
-    const struct expectation *expected = context;
-    (void)scrape(expected->world);
-    return shown(expected->world, expected->name, expected->text) == expected->value;
-}
-
-static void wait_for_value(struct world *world, const char *name, const char *text, double value)
-{
-    struct expectation expected = {world, name, text, value};
-    if (!process_wait_until(is_as_expected, &expected, PATIENCE_MS)) {
-        fail_msg("%s%s is %.0f instead of %.0f", name, text, shown(world, name, text), value);
-    }
-}
-
-static void wait_until_all_is_counted(struct world *world)
-{
-    wait_for_value(world, "metrics_bridge_events_total", "", (double)world->produced);
-}
-
-static void wait_until_ready(struct world *world)
-{
-    char url[64];
-    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/readyz", (unsigned)world->port);
-    net_wait_for(url, 200, PATIENCE_MS);
-}
-
-/* --- records ---- */
-
-static void produce(struct world *world, const char *topic, struct bus_bytes key, const void *data,
-                    size_t size)
-{
-    const struct bus_record record = {
-        .topic = topic, .partition = BUS_PARTITION_BY_KEY, .key = key, .value = {data, size}};
-    outside_put(world->producer, &record);
-    world->produced += strcmp(topic, TOPIC_METRICS_RAW) == 0;
-}
-
-static struct event_text text(const char *value)
-{
-    return (struct event_text){value, strlen(value)};
-}
-
-/* The i-th of an endless series of events: 4 services, 3 regions, 5 routes, a few statuses. */
-static struct event make_event(uint64_t i, char id[32])
-{
-    static const char *const services[] = {"api-service", "auth-service", "payment-service",
-                                           "inventory-service"};
-    static const char *const regions[] = {"us-east-1", "eu-west-1", "ap-southeast-1"};
-    static const char *const routes[] = {"/v1/orders/{id}", "/v1/orders", "/login", "/", "/v1/\"quoted\""};
-    static const int32_t statuses[] = {200, 200, 200, 201, 302, 404, 500, 503};
-    (void)snprintf(id, 32, "e%llu", (unsigned long long)i);
-    return (struct event){.id = text(id),
-                          .time_unix_ms = clock_wall_ms(clock_system()),
-                          .service = text(services[i % 4]),
-                          .region = text(regions[i / 4 % 3]),
-                          .kind = EVENT_REQUEST,
-                          .method = i % 3 == 0 ? EVENT_METHOD_POST : EVENT_METHOD_GET,
-                          .route = text(routes[i / 7 % 5]),
-                          .status_code = statuses[i % 8],
-                          .duration_s = (double)(i % 1000) / 64,
-                          .count = 1,
-                          .cpu_utilization = i % 10 == 0 ? 0.25 : NAN,
-                          .memory_utilization = NAN};
-}
-
-static void produce_event(struct world *world, const struct event *event)
-{
-    char key[EVENT_KEY_BYTES];
-    char storage[2048];
-    struct buffer json;
-    buffer_init_fixed(&json, storage, sizeof storage);
-    event_encode(&json, event);
-    produce(world, TOPIC_METRICS_RAW, (struct bus_bytes){key, event_key(key, event)}, json.data, json.size);
-}
-
-static void produce_events(struct world *world, uint64_t first, uint64_t count)
-{
-    char id[32];
-    for (uint64_t i = first; i < first + count; i++) {
-        const struct event event = make_event(i, id);
-        produce_event(world, &event);
-    }
-    outside_wait_for_acks(world->producer);
-}
-
-static void produce_log(struct world *world, enum log_severity severity)
-{
-    const struct log_record record = {.time_unix_ms = clock_wall_ms(clock_system()),
-                                      .service = text("api-service"),
-                                      .region = text("us-east-1"),
-                                      .severity = severity,
-                                      .body = text("something happened")};
-    char key[EVENT_KEY_BYTES];
-    char storage[2048];
-    struct buffer json;
-    buffer_init_fixed(&json, storage, sizeof storage);
-    log_record_encode(&json, &record);
-    produce(world, TOPIC_LOGS_RAW, (struct bus_bytes){key, log_record_key(key, &record)}, json.data,
-            json.size);
-}
-
-/* --- cases ---- */
-
 static void counts_equal_what_was_produced(void **state)
 {
-    struct world *world = *state;
+    struct bridge_world *world = *state;
     enum { EVENTS = 9600 };
-    start_bridge(world, NULL);
-    produce_events(world, 0, EVENTS);
-    wait_until_all_is_counted(world);
-    assert_true(shown(world, "metrics_bridge_events_total", "result=\"counted\"") == EVENTS);
-    assert_true(shown(world, "http_server_request_duration_seconds_count", "") == EVENTS);
-    assert_true(shown(world, "http_server_request_duration_seconds_bucket", "le=\"+Inf\"") == EVENTS);
-    assert_true(shown(world, "http_server_request_duration_seconds_count",
-                      "http_response_status_code=\"503\"") == EVENTS / 8);
-    assert_true(shown(world, "http_server_request_duration_seconds_count",
-                      "service_name=\"auth-service\",cloud_region=\"eu-west-1\"") == EVENTS / 12);
+    bridge_start(world, NULL);
+    bridge_produce_events(world, 0, EVENTS);
+    bridge_wait_until_all_is_counted(world);
+    assert_true(bridge_shown(world, "metrics_bridge_events_total", "result=\"counted\"") == EVENTS);
+    assert_true(bridge_shown(world, "http_server_request_duration_seconds_count", "") == EVENTS);
+    assert_true(bridge_shown(world, "http_server_request_duration_seconds_bucket", "le=\"+Inf\"") == EVENTS);
+    assert_true(bridge_shown(world, "http_server_request_duration_seconds_count",
+                             "http_response_status_code=\"503\"") == EVENTS / 8);
+    assert_true(bridge_shown(world, "http_server_request_duration_seconds_count",
+                             "service_name=\"auth-service\",cloud_region=\"eu-west-1\"") == EVENTS / 12);
     double seconds = 0;
     uint64_t fast = 0;
     for (uint64_t i = 0; i < EVENTS; i++) {
         seconds += (double)(i % 1000) / 64;
         fast += (double)(i % 1000) / 64 <= 2.5;
     }
-    assert_true(shown(world, "http_server_request_duration_seconds_sum", "") == seconds);
-    assert_true(shown(world, "http_server_request_duration_seconds_bucket", "le=\"2.5\"") == (double)fast);
-    wait_for_value(world, "http_server_requests_total", "status_class=\"5xx\"", EVENTS / 4);
-    assert_true(shown(world, "http_server_requests_total", "status_class=\"2xx\"") == EVENTS / 2);
-    assert_true(shown(world, "http_server_requests_total", "status_class=\"1xx\"") == 0);
+    assert_true(bridge_shown(world, "http_server_request_duration_seconds_sum", "") == seconds);
+    assert_true(bridge_shown(world, "http_server_request_duration_seconds_bucket", "le=\"2.5\"") ==
+                (double)fast);
+    bridge_wait_for_value(world, "http_server_requests_total", "status_class=\"5xx\"", EVENTS / 4);
+    assert_true(bridge_shown(world, "http_server_requests_total", "status_class=\"2xx\"") == EVENTS / 2);
+    assert_true(bridge_shown(world, "http_server_requests_total", "status_class=\"1xx\"") == 0);
     size_t count = 0;
     (void)exposition_sum(buffer_text(&world->page), "http_server_requests_total", "", &count);
     assert_int_equal(count, 12 * 5);
@@ -241,50 +60,51 @@ static void counts_equal_what_was_produced(void **state)
 
 static void the_five_classes_of_a_newcomer_are_seen_at_zero_before_they_count(void **state)
 {
-    struct world *world = *state;
+    struct bridge_world *world = *state;
     static const char *const slow[] = {"--zero-first=2s", NULL};
-    start_bridge(world, slow);
-    wait_until_ready(world);
-    produce_events(world, 6, 1); /* one event, a 500 */
-    wait_until_all_is_counted(world);
+    bridge_start(world, slow);
+    bridge_wait_until_ready(world);
+    bridge_produce_events(world, 6, 1); /* one event, a 500 */
+    bridge_wait_until_all_is_counted(world);
     size_t count = 0;
     assert_true(exposition_sum(buffer_text(&world->page), "http_server_requests_total", "", &count) == 0);
     assert_int_equal(count, 5);
-    wait_for_value(world, "http_server_requests_total", "status_class=\"5xx\"", 1);
-    assert_true(shown(world, "http_server_requests_total", "") == 1);
+    bridge_wait_for_value(world, "http_server_requests_total", "status_class=\"5xx\"", 1);
+    assert_true(bridge_shown(world, "http_server_requests_total", "") == 1);
 }
 
 static void malformed_events_are_counted_and_stop_nothing(void **state)
 {
-    struct world *world = *state;
+    struct bridge_world *world = *state;
     struct record_set set;
     size_t good = 0;
     size_t bad = 0;
     record_set_load(&set, OBS_SOURCE_DIR "/tests/data/records/metrics.raw.jsonl");
-    start_bridge(world, NULL);
-    produce_events(world, 0, 100);
+    bridge_start(world, NULL);
+    bridge_produce_events(world, 0, 100);
     for (size_t i = 0; i < set.count; i++) {
         bool is_bad = strcmp(set.cases[i].reason, "ok") != 0;
         if (is_bad) { /* the good ones would need their keys */
-            produce(world, TOPIC_METRICS_RAW, (struct bus_bytes){0}, set.cases[i].data, set.cases[i].size);
+            bridge_produce(world, TOPIC_METRICS_RAW, (struct bus_bytes){0}, set.cases[i].data,
+                           set.cases[i].size);
             bad++;
         }
     }
-    produce(world, TOPIC_METRICS_RAW, (struct bus_bytes){"k", 1}, NULL,
-            0); /* a tombstone has no place here */
+    bridge_produce(world, TOPIC_METRICS_RAW, (struct bus_bytes){"k", 1}, NULL,
+                   0); /* a tombstone has no place here */
     bad++;
-    produce_events(world, 100, 100);
+    bridge_produce_events(world, 100, 100);
     good = 200;
-    wait_until_all_is_counted(world);
-    assert_true(shown(world, "metrics_bridge_events_total", "result=\"counted\"") == (double)good);
-    assert_true(shown(world, "metrics_bridge_events_total", "result=\"malformed\"") == (double)bad);
-    assert_true(shown(world, "http_server_request_duration_seconds_count", "") == (double)good);
+    bridge_wait_until_all_is_counted(world);
+    assert_true(bridge_shown(world, "metrics_bridge_events_total", "result=\"counted\"") == (double)good);
+    assert_true(bridge_shown(world, "metrics_bridge_events_total", "result=\"malformed\"") == (double)bad);
+    assert_true(bridge_shown(world, "http_server_request_duration_seconds_count", "") == (double)good);
     assert_true(process_is_running(world->bridge));
     record_set_free(&set);
 }
 
 /* Reads the topic from its beginning; returns how many records, the last one's reason in out. */
-static size_t read_dead_letters(struct world *world, char reason[64])
+static size_t read_dead_letters(struct bridge_world *world, char reason[64])
 {
     static const char *const topics[] = {TOPIC_LOGS_RAW_DLQ, NULL};
     const struct bus_member_settings settings = {.topics = topics};
@@ -319,28 +139,28 @@ static size_t read_dead_letters(struct world *world, char reason[64])
 
 static void logs_are_counted_by_severity_and_malformed_ones_are_dead_letters(void **state)
 {
-    struct world *world = *state;
-    start_bridge(world, NULL);
+    struct bridge_world *world = *state;
+    bridge_start(world, NULL);
     for (int i = 0; i < 30; i++) {
-        produce_log(world, (enum log_severity)(i % LOG_SEVERITY_COUNT));
+        bridge_produce_log(world, (enum log_severity)(i % LOG_SEVERITY_COUNT));
     }
     static const char bad[] = "{\"time_unix_ms\":1}";
-    produce(world, TOPIC_LOGS_RAW, (struct bus_bytes){"k", 1}, bad, sizeof bad - 1);
+    bridge_produce(world, TOPIC_LOGS_RAW, (struct bus_bytes){"k", 1}, bad, sizeof bad - 1);
     outside_wait_for_acks(world->producer);
-    wait_for_value(world, "metrics_bridge_log_records_total", "", 31);
-    assert_true(shown(world, "log_records_total", "") == 30);
-    assert_true(shown(world, "log_records_total", "severity_text=\"ERROR\"") == 5);
-    assert_true(shown(world, "metrics_bridge_log_records_total", "result=\"malformed\"") == 1);
+    bridge_wait_for_value(world, "metrics_bridge_log_records_total", "", 31);
+    assert_true(bridge_shown(world, "log_records_total", "") == 30);
+    assert_true(bridge_shown(world, "log_records_total", "severity_text=\"ERROR\"") == 5);
+    assert_true(bridge_shown(world, "metrics_bridge_log_records_total", "result=\"malformed\"") == 1);
     char reason[64] = "";
     assert_int_equal(read_dead_letters(world, reason), 1);
     assert_string_equal(reason, "missing_field");
 }
 
 /* Scrapes once; false: down, or not restored yet. */
-static bool never_goes_back(struct world *world, double *seen)
+static bool never_goes_back(struct bridge_world *world, double *seen)
 {
     size_t series = 0;
-    double now = exposition_sum(scrape(world), "metrics_bridge_events_total", "", &series);
+    double now = exposition_sum(bridge_scrape(world), "metrics_bridge_events_total", "", &series);
     if (series > 0) {
         assert_true(now >= *seen);
         *seen = now;
@@ -350,7 +170,7 @@ static bool never_goes_back(struct world *world, double *seen)
 
 static void after_random_kills_the_counts_equal_the_records_and_never_went_back(void **state)
 {
-    struct world *world = *state;
+    struct bridge_world *world = *state;
     uint64_t seed = random_seed_from_system();
     struct random random;
     print_message("seed %llu\n", (unsigned long long)seed);
@@ -358,41 +178,41 @@ static void after_random_kills_the_counts_equal_the_records_and_never_went_back(
     uint64_t events = 0;
     double seen = 0;
     for (int round = 0; round < 8; round++) {
-        start_bridge(world, NULL);
+        bridge_start(world, NULL);
         while (round % 2 == 1 && !never_goes_back(world, &seen)) {
             /* the moments of the restore, as closely as can be */
         }
         uint64_t chunks = 1 + random_below(&random, 12);
         for (uint64_t chunk = 0; chunk < chunks; chunk++) {
             uint64_t count = 1 + random_below(&random, 2000);
-            produce_events(world, events, count);
+            bridge_produce_events(world, events, count);
             events += count;
             process_sleep_ms((int)random_below(&random, 60));
             (void)never_goes_back(world, &seen);
         }
         process_kill(world->bridge);
     }
-    produce_log(world, LOG_SEVERITY_INFO);
+    bridge_produce_log(world, LOG_SEVERITY_INFO);
     outside_wait_for_acks(world->producer);
-    start_bridge(world, NULL);
-    wait_until_all_is_counted(world);
+    bridge_start(world, NULL);
+    bridge_wait_until_all_is_counted(world);
     assert_true(seen > 0);
-    assert_true(shown(world, "metrics_bridge_events_total", "result=\"malformed\"") == 0);
-    assert_true(shown(world, "http_server_request_duration_seconds_count", "") == (double)events);
-    wait_for_value(world, "http_server_requests_total", "", (double)events);
+    assert_true(bridge_shown(world, "metrics_bridge_events_total", "result=\"malformed\"") == 0);
+    assert_true(bridge_shown(world, "http_server_request_duration_seconds_count", "") == (double)events);
+    bridge_wait_for_value(world, "http_server_requests_total", "", (double)events);
     process_sleep_ms(500);
-    (void)scrape(world); /* and it stays so: nothing is counted twice later */
-    assert_true(shown(world, "metrics_bridge_events_total", "") == (double)events);
+    (void)bridge_scrape(world); /* and it stays so: nothing is counted twice later */
+    assert_true(bridge_shown(world, "metrics_bridge_events_total", "") == (double)events);
     assert_int_equal(process_stop(world->bridge), 0);
 }
 
 static void sigterm_commits_and_a_restart_shows_the_same(void **state)
 {
-    struct world *world = *state;
+    struct bridge_world *world = *state;
     static const char *const lazy[] = {"--commit-interval=10s", NULL};
-    start_bridge(world, lazy);
-    wait_until_ready(world);
-    produce_events(world, 0, 1000);
+    bridge_start(world, lazy);
+    bridge_wait_until_ready(world);
+    bridge_produce_events(world, 0, 1000);
     process_sleep_ms(500);
     int64_t begun = clock_steady_ms(clock_system());
     assert_int_equal(process_stop(world->bridge), 0);
@@ -407,13 +227,13 @@ static void sigterm_commits_and_a_restart_shows_the_same(void **state)
     for (size_t i = 0; i < count; i++) {
         assert_int_equal(rows[i].lag, 0);
     }
-    start_bridge(world, NULL);
-    wait_until_all_is_counted(world);
-    assert_true(shown(world, "http_server_request_duration_seconds_count", "") == 1000);
+    bridge_start(world, NULL);
+    bridge_wait_until_all_is_counted(world);
+    assert_true(bridge_shown(world, "http_server_request_duration_seconds_count", "") == 1000);
 }
 
 /* Commits the first records of metrics.raw as the stream-processor would, and is never seen again. */
-static void consume_a_little(struct world *world)
+static void consume_a_little(struct bridge_world *world)
 {
     static const char *const topics[] = {TOPIC_METRICS_RAW, NULL};
     const struct bus_member_settings settings = {.group = "stream-processor", .topics = topics};
@@ -444,73 +264,51 @@ static void consume_a_little(struct world *world)
 
 static void the_lag_of_a_dead_consumer_is_there(void **state)
 {
-    struct world *world = *state;
-    produce_events(world, 0, 240);
+    struct bridge_world *world = *state;
+    bridge_produce_events(world, 0, 240);
     consume_a_little(world);
-    start_bridge(world, NULL);
-    wait_until_all_is_counted(world);
-    wait_for_value(world, "kafka_consumergroup_lag", "consumergroup=\"metrics-bridge\"", 0);
-    assert_true(shown(world, "kafka_consumergroup_lag", "consumergroup=\"stream-processor\"") == 0);
-    produce_events(world, 240, 1200);
-    wait_for_value(world, "kafka_consumergroup_lag", "consumergroup=\"stream-processor\"", 1200);
+    bridge_start(world, NULL);
+    bridge_wait_until_all_is_counted(world);
+    bridge_wait_for_value(world, "kafka_consumergroup_lag", "consumergroup=\"metrics-bridge\"", 0);
+    assert_true(bridge_shown(world, "kafka_consumergroup_lag", "consumergroup=\"stream-processor\"") == 0);
+    bridge_produce_events(world, 240, 1200);
+    bridge_wait_for_value(world, "kafka_consumergroup_lag", "consumergroup=\"stream-processor\"", 1200);
     size_t count = 0;
     (void)exposition_sum(buffer_text(&world->page), "kafka_consumergroup_lag",
                          "consumergroup=\"stream-processor\",topic=\"metrics.raw\"", &count);
     assert_int_equal(count, 12);
     process_sleep_ms(300);
-    (void)scrape(world);
-    assert_true(shown(world, "kafka_consumergroup_lag_seconds", "consumergroup=\"stream-processor\"") > 0.2);
-    assert_true(shown(world, "kafka_consumergroup_last_commit_timestamp_seconds",
-                      "consumergroup=\"stream-processor\"") > 1.7e9 * 12);
+    (void)bridge_scrape(world);
+    assert_true(bridge_shown(world, "kafka_consumergroup_lag_seconds", "consumergroup=\"stream-processor\"") >
+                0.2);
+    assert_true(bridge_shown(world, "kafka_consumergroup_last_commit_timestamp_seconds",
+                             "consumergroup=\"stream-processor\"") > 1.7e9 * 12);
     (void)exposition_sum(buffer_text(&world->page), "kafka_consumergroup_lag", "alert-forwarder", &count);
     assert_int_equal(count, 0); /* it never was here */
 }
 
 static void label_sets_past_the_limit_are_overflow(void **state)
 {
-    struct world *world = *state;
+    struct bridge_world *world = *state;
     static const char *const few[] = {"--max-series=20", NULL};
-    start_bridge(world, few);
-    produce_events(world, 0, 2400);
-    wait_until_all_is_counted(world);
-    assert_true(shown(world, "http_server_request_duration_seconds_count", "") == 2400);
-    assert_true(shown(world, "http_server_request_duration_seconds_count", "http_route=\"_overflow\"") > 0);
-    assert_true(shown(world, "metrics_bridge_overflow_label_sets", "") > 0);
+    bridge_start(world, few);
+    bridge_produce_events(world, 0, 2400);
+    bridge_wait_until_all_is_counted(world);
+    assert_true(bridge_shown(world, "http_server_request_duration_seconds_count", "") == 2400);
+    assert_true(
+        bridge_shown(world, "http_server_request_duration_seconds_count", "http_route=\"_overflow\"") > 0);
+    assert_true(bridge_shown(world, "metrics_bridge_overflow_label_sets", "") > 0);
     assert_true(file_count_lines(world->log_path, "more label sets than --max-series") >= 1);
-}
-
-static void promtool_has_nothing_to_say_about_the_page(void **state)
-{
-    struct world *world = *state;
-    process_require_command("promtool");
-    start_bridge(world, NULL);
-    produce_events(world, 0, 1000);
-    produce_log(world, LOG_SEVERITY_WARN);
-    outside_wait_for_acks(world->producer);
-    wait_until_all_is_counted(world);
-    wait_for_value(world, "log_records_total", "", 1);
-    char path[TEST_PATH_BYTES];
-    path_join(path, world->directory, "page.txt");
-    file_write(path, world->page.data, world->page.size);
-    char command[2 * TEST_PATH_BYTES];
-    (void)snprintf(command, sizeof command, "promtool check metrics < '%s' 2>&1", path);
-    const char *const argv[] = {"sh", "-c", command, NULL};
-    struct buffer said;
-    buffer_init(&said, 0);
-    int code = process_run(argv, PATIENCE_MS, &said);
-    assert_string_equal(buffer_text(&said), "");
-    assert_int_equal(code, 0);
-    buffer_free(&said);
 }
 
 static void wrong_starts_are_refused_with_the_right_code(void **state)
 {
-    struct world *world = *state;
-    start_bridge(world, NULL);
-    wait_until_ready(world);
+    struct bridge_world *world = *state;
+    bridge_start(world, NULL);
+    bridge_wait_until_ready(world);
     struct process *first = world->bridge;
     world->bridge = NULL;
-    start_bridge(world, NULL);
+    bridge_start(world, NULL);
     assert_int_equal(process_wait(world->bridge, PATIENCE_MS), 1);
     char part[64];
     (void)snprintf(part, sizeof part, "port %u on 127.0.0.1 is taken", (unsigned)world->port);
@@ -522,7 +320,7 @@ static void wrong_starts_are_refused_with_the_right_code(void **state)
                  {"--zero-first=-1s", "--zero-first: '-1s' is not allowed"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const char *const extra[] = {cases[i].argument, NULL};
-        start_bridge(world, extra);
+        bridge_start(world, extra);
         assert_int_equal(process_wait(world->bridge, PATIENCE_MS), 2);
         assert_true(file_count_lines(world->log_path, cases[i].part) >= 1);
     }
@@ -530,28 +328,7 @@ static void wrong_starts_are_refused_with_the_right_code(void **state)
     process_free(first);
 }
 
-static void native_histograms_are_refused_and_other_forms_answered(void **state)
-{
-    struct world *world = *state;
-    start_bridge(world, NULL);
-    wait_until_ready(world);
-    const struct {
-        const char *query;
-        int status;
-    } cases[] = {{"", 200},
-                 {"?histograms=classic", 200},
-                 {"?histograms=both", 200},
-                 {"?histograms=native", 400},
-                 {"?histograms=x", 400}};
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        char url[96];
-        (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/metrics%s", (unsigned)world->port,
-                       cases[i].query);
-        assert_int_equal(net_get(url, NULL), cases[i].status);
-    }
-}
-
-#define CASE(function) cmocka_unit_test_setup_teardown(function, begin, end)
+#define CASE(function) cmocka_unit_test_setup_teardown(function, bridge_world_begin, bridge_world_end)
 
 int main(void)
 {
@@ -564,9 +341,7 @@ int main(void)
         CASE(sigterm_commits_and_a_restart_shows_the_same),
         CASE(the_lag_of_a_dead_consumer_is_there),
         CASE(label_sets_past_the_limit_are_overflow),
-        CASE(promtool_has_nothing_to_say_about_the_page),
         CASE(wrong_starts_are_refused_with_the_right_code),
-        CASE(native_histograms_are_refused_and_other_forms_answered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

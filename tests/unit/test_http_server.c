@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #define HOST  "Host: 127.0.0.1\r\n"
 #define CLOSE "Connection: close\r\n"
@@ -79,11 +80,11 @@ static void end_numbers(void *context)
 static void stream_numbers(void *context, const struct http_request *request, struct http_response *response)
 {
     (void)context;
-    (void)request;
     struct counting *counting = malloc(sizeof *counting);
     *counting = (struct counting){0, 100000};
     buffer_append_text(http_response_body(response), "begin\n");
     http_response_stream(response, next_numbers, end_numbers, counting);
+    http_response_compress(response, request);
 }
 
 static const struct http_route routes[] = {
@@ -415,6 +416,35 @@ static void a_streamed_body_comes_whole_and_is_freed(void **state)
     assert_int_equal(atomic_load(&streams_done), 3);
 }
 
+/* A body that compresses well comes as few bytes, in pieces that make the same body. */
+static void a_streamed_body_is_compressed_where_it_is_asked_for(void **state)
+{
+    (void)state;
+    static const char request[] = "GET /numbers HTTP/1.0\r\n" HOST "Accept-Encoding: gzip\r\n\r\n";
+    size_t total = 0;
+    int fd = connect_to_server();
+    send_all(fd, request, sizeof request - 1);
+    const char *answer = read_to_end(fd, &total);
+    assert_non_null(strstr(answer, "Content-Encoding: gzip\r\n"));
+    const char *body = body_of(answer);
+    size_t size = total - (size_t)(body - answer);
+    static char plain[1048576];
+    z_stream stream = {.next_in = (Bytef *)(uintptr_t)body,
+                       .avail_in = (uInt)size,
+                       .next_out = (Bytef *)plain,
+                       .avail_out = sizeof plain};
+    assert_int_equal(inflateInit2(&stream, 15 + 16), Z_OK);
+    assert_int_equal(inflate(&stream, Z_FINISH), Z_STREAM_END);
+    assert_int_equal(stream.total_out, 6 + 588890);
+    assert_in_range(size, 1, stream.total_out / 2);
+    assert_memory_equal(plain, "begin\n0\n1\n", 10);
+    assert_memory_equal(plain + stream.total_out - 6, "99999\n", 6);
+    assert_int_equal(stream.avail_in, 0);
+    assert_int_equal(inflateEnd(&stream), Z_OK);
+    assert_null(strstr(ask("GET /numbers HTTP/1.0\r\n" HOST "Accept-Encoding: gzip;q=0\r\n\r\n"),
+                       "Content-Encoding"));
+}
+
 static void a_taken_port_is_named_with_the_setting_to_change(void **state)
 {
     (void)state;
@@ -469,6 +499,7 @@ int main(void)
         cmocka_unit_test(slow_clients_do_not_keep_others_out_for_longer_than_their_deadline),
         cmocka_unit_test(a_handler_that_takes_its_time_does_not_stop_the_others),
         cmocka_unit_test(a_streamed_body_comes_whole_and_is_freed),
+        cmocka_unit_test(a_streamed_body_is_compressed_where_it_is_asked_for),
         cmocka_unit_test(a_taken_port_is_named_with_the_setting_to_change),
         cmocka_unit_test(it_listens_on_ipv6_too),
     };

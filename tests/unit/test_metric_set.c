@@ -97,7 +97,7 @@ static void histogram_buckets_are_cumulated_and_end_with_infinity(void **state)
                      "# TYPE obs_seconds histogram\n"
                      "obs_seconds_bucket{op=\"read\",le=\"0.25\"} 2\n"
                      "obs_seconds_bucket{op=\"read\",le=\"0.5\"} 3\n"
-                     "obs_seconds_bucket{op=\"read\",le=\"1\"} 3\n"
+                     "obs_seconds_bucket{op=\"read\",le=\"1.0\"} 3\n"
                      "obs_seconds_bucket{op=\"read\",le=\"+Inf\"} 4\n"
                      "obs_seconds_sum{op=\"read\"} 2\n"
                      "obs_seconds_count{op=\"read\"} 4\n");
@@ -177,7 +177,7 @@ static void additions_of_many_threads_are_all_there(void **state)
     const char *text = buffer_text(&out);
     assert_non_null(strstr(text, "obs_n_total 80000\n"));
     assert_non_null(
-        strstr(text, "obs_h_bucket{le=\"2\"} 80000\nobs_h_bucket{le=\"+Inf\"} 80000\nobs_h_sum 80000\n"));
+        strstr(text, "obs_h_bucket{le=\"2.0\"} 80000\nobs_h_bucket{le=\"+Inf\"} 80000\nobs_h_sum 80000\n"));
     assert_non_null(strstr(text, "obs_x_total{x=\"d\"} 20000\n"));
     buffer_free(&out);
     metric_set_destroy(set);
