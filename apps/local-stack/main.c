@@ -3,9 +3,9 @@
  * when it ends. */
 #include "options.h"
 #include "plan.h"
-#include "prometheus_config.h"
 #include "requirements.h"
 #include "screen.h"
+#include "server_configs.h"
 #include "status.h"
 #include "supervisor.h"
 
@@ -113,7 +113,7 @@ static int check_requirements(struct stack *stack, int *lock_fd, struct error *e
         requirements_check_ports(&stack->plan, error) != 0) {
         return -1;
     }
-    return prometheus_config_write(stack->options, &stack->plan, error);
+    return server_configs_write(stack->options, &stack->plan, error);
 }
 
 static int run_parts(struct stack *stack, struct error *error)
@@ -284,6 +284,12 @@ int main(int argc, char **argv)
          .minimum = 200,
          .maximum = 300000,
          .help = "how often Prometheus scrapes and evaluates rules"},
+        {.name = "alertmanager-config",
+         .type = SETTING_TEXT,
+         .target = &options.alertmanager_config,
+         .value_name = "FILE",
+         .help = "Alertmanager's configuration, e.g. config/alertmanager.production.yml "
+                 "[SOURCE/config/alertmanager.yml, which posts to the console]"},
         {.name = "stop-with-parent",
          .type = SETTING_BOOLEAN,
          .target = &options.stop_with_parent,

@@ -15,6 +15,7 @@ static const struct {
     [PART_SIMULATOR] = {"workload-simulator", NULL, 8081, "/readyz"},
     [PART_PROCESSOR] = {"stream-processor", NULL, 8082, "/readyz"},
     [PART_BRIDGE] = {"metrics-bridge", NULL, 8080, "/readyz"},
+    [PART_FORWARDER] = {"alert-forwarder", NULL, 8084, "/readyz"},
     [PART_PROMETHEUS] = {"prometheus", "prometheus", 9090, "/-/ready"},
     [PART_ALERTMANAGER] = {"alertmanager", "prometheus-alertmanager", 9093, "/-/ready"},
 };
@@ -66,6 +67,16 @@ static void add_bridge(struct part *part, const struct options *options)
     add(part, "--lag-interval=2s"); /* the status line reads it as often */
 }
 
+static void add_forwarder(struct part *part, const struct options *options)
+{
+    const long long offset = (long long)options->port_offset;
+    add_own_program(part, options);
+    add(part, "--alertmanager-url=http://127.0.0.1:%lld", known[PART_ALERTMANAGER].port + offset);
+    add(part, "--runbook-base=http://127.0.0.1:%lld/", CONSOLE_PORT + offset);
+    add(part, "--console-url=http://127.0.0.1:%lld", CONSOLE_PORT + offset);
+    add(part, "--dashboard-url=http://127.0.0.1:%lld/d/golden-signals", CONSOLE_PORT + offset);
+}
+
 static void add_prometheus(struct part *part, const struct options *options)
 {
     add(part, "%s", part->command);
@@ -81,7 +92,7 @@ static void add_prometheus(struct part *part, const struct options *options)
 static void add_alertmanager(struct part *part, const struct options *options)
 {
     add(part, "%s", part->command);
-    add(part, "--config.file=%s/config/alertmanager.yml", options->source);
+    add(part, "--config.file=%s/alertmanager.yml", options->data);
     add(part, "--storage.path=%s/alertmanager", options->data);
     add(part, "--web.listen-address=127.0.0.1:%u", (unsigned)part->port);
     add(part, "--web.external-url=http://127.0.0.1:%u/", (unsigned)part->port);
@@ -91,7 +102,7 @@ static void add_alertmanager(struct part *part, const struct options *options)
 int plan_init(struct plan *plan, const struct options *options, struct error *error)
 {
     static void (*const adders[PART_COUNT])(struct part *, const struct options *) = {
-        add_simulator, add_processor, add_bridge, add_prometheus, add_alertmanager};
+        add_simulator, add_processor, add_bridge, add_forwarder, add_prometheus, add_alertmanager};
     memset(plan, 0, sizeof *plan);
     for (int i = 0; i < PART_COUNT; i++) {
         struct part *part = &plan->parts[i];

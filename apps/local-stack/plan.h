@@ -1,6 +1,6 @@
-/* What the stack consists of: six programs with their ports and command lines, in the order of starting. The
- * reverse isn't the order of stopping: the simulator goes first both times, so that what it sent is worked
- * off. */
+/* What the stack consists of: seven programs with their ports and command lines, in the order of starting.
+ * The reverse isn't the order of stopping: the simulator goes first both times, so that what it sent is
+ * worked off. */
 #ifndef OBS_LOCAL_STACK_PLAN_H
 #define OBS_LOCAL_STACK_PLAN_H
 
@@ -11,9 +11,18 @@
 
 struct options;
 
-enum part_id { PART_SIMULATOR, PART_PROCESSOR, PART_BRIDGE, PART_PROMETHEUS, PART_ALERTMANAGER, PART_COUNT };
+enum part_id {
+    PART_SIMULATOR,
+    PART_PROCESSOR,
+    PART_BRIDGE,
+    PART_FORWARDER,
+    PART_PROMETHEUS,
+    PART_ALERTMANAGER,
+    PART_COUNT
+};
 
 #define PART_ARGUMENTS 48
+#define CONSOLE_PORT   3000 /* of links; no part yet */
 
 struct part {
     const char *name;    /* for people, and of its log file */

@@ -75,6 +75,7 @@ void screen_show_addresses(struct screen *screen, const struct plan *plan, const
     show_address(&parts[PART_SIMULATOR], "/metrics", "traffic; /faults breaks some of it");
     show_address(&parts[PART_PROCESSOR], "/series", "what it sees, and why it decides; /alerts: what fires");
     show_address(&parts[PART_BRIDGE], "/metrics", "what Prometheus reads");
+    show_address(&parts[PART_FORWARDER], "/metrics", "tells Alertmanager what fires");
     show_address(&parts[PART_PROMETHEUS], "/classic/graph", "queries; /classic/alerts, /classic/targets");
     show_address(&parts[PART_ALERTMANAGER], "/api/v2/alerts", "an API only: Debian's has no pages");
     plan_url(url, &parts[PART_SIMULATOR], "/faults");

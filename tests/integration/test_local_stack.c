@@ -77,7 +77,7 @@ static void it_starts_shows_data_within_2_s_and_stops_without_a_trace(void **sta
         const int64_t up_ms = now_ms();
         wait_for_line(stack->output, " events/s | P99 ", 10000);
         assert_in_range(now_ms() - up_ms, 0, 2500);
-        assert_int_equal(process_count_mentioning(stack->data), 6);
+        assert_int_equal(process_count_mentioning(stack->data), 7);
         assert_int_equal(stack_stop(stack), 0);
         assert_int_equal(process_count_mentioning(stack->data), 0);
         assert_int_equal(file_count_lines(stack->output, "Stopped."), 1);
@@ -92,10 +92,10 @@ static void prometheus_scrapes_every_job_and_has_loaded_the_rules(void **state)
     stack_start(stack, (const char *const[]){"--scrape-interval=500ms", NULL});
     stack_wait_until_up(stack, START_TIMEOUT_MS);
     const char *prometheus = stack_url(stack, STACK_PROMETHEUS, "");
-    for (int i = 0; i < 100 && !(prometheus_value(prometheus, "sum(up)") >= 5); i++) {
+    for (int i = 0; i < 100 && !(prometheus_value(prometheus, "sum(up)") >= 6); i++) {
         process_sleep_ms(100);
     }
-    assert_true(prometheus_value(prometheus, "sum(up)") == 5);
+    assert_true(prometheus_value(prometheus, "sum(up)") == 6);
     assert_int_equal(net_get(stack_url(stack, STACK_PROMETHEUS, "/api/v1/rules"), &page), 200);
     assert_non_null(strstr(buffer_text(&page), "HighLatencyP99"));
     assert_non_null(strstr(buffer_text(&page), "HighErrorRate"));
@@ -140,6 +140,7 @@ static void an_error_burst_gives_exactly_one_firing_and_one_resolved_alert(void 
     struct stack *stack = *state;
     struct expected_transitions firing = {stack, "\"state\":\"firing\""};
     struct expected_transitions resolved = {stack, "\"state\":\"resolved\""};
+    struct buffer page;
     stack_start(stack, (const char *const[]){"--target-rps=1000", NULL});
     stack_wait_until_up(stack, START_TIMEOUT_MS);
     process_sleep_ms(5000); /* some healthy traffic first */
@@ -158,6 +159,11 @@ static void an_error_burst_gives_exactly_one_firing_and_one_resolved_alert(void 
     assert_int_equal(count_transitions(stack, firing.text), 1);
     assert_int_equal(count_transitions(stack, resolved.text), 1);
     assert_int_equal(count_transitions(stack, "\"rule\":\"HighErrorRate\""), 2);
+    buffer_init(&page, 0);
+    assert_int_equal(net_get(stack_url(stack, STACK_FORWARDER, "/metrics"), &page), 200);
+    assert_non_null(strstr(buffer_text(&page), "alert_forwarder_notifications_total{result=\"failed\"} 0\n"));
+    assert_null(strstr(buffer_text(&page), "alert_forwarder_notifications_total{result=\"sent\"} 0\n"));
+    buffer_free(&page);
     assert_int_equal(stack_stop(stack), 0);
     assert_int_equal(process_count_mentioning(stack->data), 0);
 }
@@ -256,6 +262,18 @@ static void a_program_that_dies_is_reported_and_started_again(void **state)
     assert_int_equal(stack_stop(stack), 0);
 }
 
+static void a_missing_secret_of_alertmanager_is_named_before_anything_starts(void **state)
+{
+    struct stack *stack = *state;
+    stack_start(stack, (const char *const[]){"--alertmanager-config",
+                                             OBS_SOURCE_DIR "/config/alertmanager.production.yml", NULL});
+    assert_int_equal(process_wait(stack->process, 20000), 1);
+    assert_int_equal(file_count_lines(stack->output, "/config/alertmanager.production.yml needs the secret "
+                                                     "/etc/alertmanager/secrets/observability/slack-api-url"),
+                     1);
+    assert_int_equal(process_count_mentioning(stack->data), 0);
+}
+
 static void a_program_that_never_gets_ready_stops_the_stack_with_its_last_words(void **state)
 {
     struct stack *stack = *state;
@@ -289,6 +307,7 @@ int main(void)
         STACK_TEST(a_taken_port_is_named_with_its_owner_and_the_setting),
         STACK_TEST(a_missing_package_is_named_with_make_install),
         STACK_TEST(a_program_that_dies_is_reported_and_started_again),
+        STACK_TEST(a_missing_secret_of_alertmanager_is_named_before_anything_starts),
         STACK_TEST(a_program_that_never_gets_ready_stops_the_stack_with_its_last_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

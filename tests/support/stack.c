@@ -10,8 +10,8 @@
 
 void stack_create(struct stack *stack)
 {
-    static const uint16_t ports[] = {STACK_BRIDGE, STACK_SIMULATOR, STACK_PROCESSOR, STACK_PROMETHEUS,
-                                     STACK_ALERTMANAGER};
+    static const uint16_t ports[] = {STACK_BRIDGE,    STACK_SIMULATOR,  STACK_PROCESSOR,
+                                     STACK_FORWARDER, STACK_PROMETHEUS, STACK_ALERTMANAGER};
     process_require_command("prometheus");
     process_require_command("prometheus-alertmanager");
     memset(stack, 0, sizeof *stack);
