@@ -99,6 +99,13 @@ lint: install ## format, layers, clang and clang-tidy, shell, YAML, rules
 docs: build-native ## docs/CONFIGURATION.md anew, from the programs' own tables
 	@scripts/print-configuration build/bin > docs/CONFIGURATION.md
 
+.PHONY: slo-rules
+slo-rules: ## rules/slo-*.yaml anew, from docs/slos/*.yaml (docs/slo.md)
+	@$(packages) build
+	@$(call configure,release)
+	@cmake --build --preset release --target slo-rules
+	@build/bin/slo-rules
+
 .PHONY: bench
 bench: install ## benchmarks, side by side with what they are compared with
 	@$(call configure,release)

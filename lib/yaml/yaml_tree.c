@@ -26,6 +26,7 @@ struct builder {
     struct yaml_tree *tree;
     struct error *error;
     int depth;
+    bool several; /* documents: the root is their list */
 };
 
 static void node_destroy(struct yaml_node *node)
@@ -256,7 +257,29 @@ static struct yaml_node *build_node(struct builder *b, const yaml_event_t *event
     }
 }
 
-/* Stream start, at most one document, stream end. */
+static bool is_empty_document(const struct yaml_node *node)
+{
+    return node->kind == YAML_SCALAR && !node->quoted && node->text[0] == '\0';
+}
+
+static int add_document(struct builder *b, const yaml_event_t *first)
+{
+    struct yaml_node *node = build_node(b, first);
+    if (node == NULL) {
+        return -1;
+    }
+    if (!b->several) {
+        b->tree->root = node;
+        return 0;
+    }
+    if (is_empty_document(node)) {
+        node_destroy(node);
+        return 0;
+    }
+    return add_item(b, b->tree->root, NULL, node);
+}
+
+/* Stream start, at most one document or several, stream end. */
 static int build_stream(struct builder *b)
 {
     for (;;) {
@@ -266,13 +289,12 @@ static int build_stream(struct builder *b)
         }
         int failed = 0;
         bool ended = event.type == YAML_STREAM_END_EVENT;
-        if (event.type == YAML_DOCUMENT_START_EVENT && b->tree->root != NULL) {
+        if (event.type == YAML_DOCUMENT_START_EVENT && b->tree->root != NULL && !b->several) {
             failed =
                 refuse_at(b->tree, event_line(&event), b->error, "a second document; one file holds one");
         } else if (event.type == YAML_SCALAR_EVENT || event.type == YAML_SEQUENCE_START_EVENT ||
                    event.type == YAML_MAPPING_START_EVENT || event.type == YAML_ALIAS_EVENT) {
-            b->tree->root = build_node(b, &event);
-            failed = b->tree->root == NULL ? -1 : 0;
+            failed = add_document(b, &event);
         }
         yaml_event_delete(&event);
         if (failed != 0 || ended) {
@@ -281,11 +303,11 @@ static int build_stream(struct builder *b)
     }
 }
 
-int yaml_tree_parse(struct yaml_tree **out, const char *name, const void *data, size_t size,
-                    struct error *error)
+static int parse(struct yaml_tree **out, const char *name, const void *data, size_t size, bool several,
+                 struct error *error)
 {
     *out = NULL;
-    struct builder b = {.tree = calloc(1, sizeof *b.tree), .error = error};
+    struct builder b = {.tree = calloc(1, sizeof *b.tree), .error = error, .several = several};
     if (b.tree == NULL || (b.tree->name = strdup(name)) == NULL || yaml_parser_initialize(&b.parser) == 0) {
         yaml_tree_destroy(b.tree);
         return error_set(error, -1, "%s: no memory", name);
@@ -293,6 +315,8 @@ int yaml_tree_parse(struct yaml_tree **out, const char *name, const void *data, 
     int result = 0;
     if (size > MAX_BYTES) {
         result = error_set(error, -1, "%s: larger than 1 MiB", name);
+    } else if (several && (b.tree->root = new_node(&b, YAML_SEQUENCE, 1)) == NULL) {
+        result = -1;
     } else {
         yaml_parser_set_input_string(&b.parser, data, size);
         result = build_stream(&b);
@@ -310,7 +334,7 @@ int yaml_tree_parse(struct yaml_tree **out, const char *name, const void *data, 
     return 0;
 }
 
-int yaml_tree_load(struct yaml_tree **out, const char *path, struct error *error)
+static int load(struct yaml_tree **out, const char *path, bool several, struct error *error)
 {
     *out = NULL;
     FILE *file = fopen(path, "rbe");
@@ -324,11 +348,33 @@ int yaml_tree_load(struct yaml_tree **out, const char *path, struct error *error
     } else {
         size_t size = fread(data, 1, MAX_BYTES + 1, file);
         result = ferror(file) != 0 ? error_set_errno(error, -1, errno, "cannot read '%s'", path)
-                                   : yaml_tree_parse(out, path, data, size, error);
+                                   : parse(out, path, data, size, several, error);
     }
     free(data);
     (void)fclose(file);
     return result;
+}
+
+int yaml_tree_parse(struct yaml_tree **out, const char *name, const void *data, size_t size,
+                    struct error *error)
+{
+    return parse(out, name, data, size, false, error);
+}
+
+int yaml_tree_load(struct yaml_tree **out, const char *path, struct error *error)
+{
+    return load(out, path, false, error);
+}
+
+int yaml_tree_parse_documents(struct yaml_tree **out, const char *name, const void *data, size_t size,
+                              struct error *error)
+{
+    return parse(out, name, data, size, true, error);
+}
+
+int yaml_tree_load_documents(struct yaml_tree **out, const char *path, struct error *error)
+{
+    return load(out, path, true, error);
 }
 
 void yaml_tree_destroy(struct yaml_tree *tree)

@@ -1,9 +1,9 @@
 /* lib/yaml: a YAML document as a tree that remembers line numbers, so that every complaint can name where.
  * libyaml is behind it.
  *
- * Limits, because files may be hostile: 1 MiB, depth 32, 20 000 nodes; one document; anchors, aliases and
- * tags are refused; a key given twice in one mapping is refused (naming both lines). Ownership: nodes and
- * their texts belong to the tree. One thread at a time. */
+ * Limits, because files may be hostile: 1 MiB, depth 32, 20 000 nodes; one document unless several are asked
+ * for; anchors, aliases and tags are refused; a key given twice in one mapping is refused (naming both
+ * lines). Ownership: nodes and their texts belong to the tree. One thread at a time. */
 #ifndef OBS_YAML_YAML_TREE_H
 #define OBS_YAML_YAML_TREE_H
 
@@ -32,6 +32,11 @@ struct yaml_tree;
 int yaml_tree_parse(struct yaml_tree **out, const char *name, const void *data, size_t size,
                     struct error *error);
 int yaml_tree_load(struct yaml_tree **out, const char *path, struct error *error);
+/* The same for a text of several documents, "---" between them: the root is the list of those that aren't
+ * empty. */
+int yaml_tree_parse_documents(struct yaml_tree **out, const char *name, const void *data, size_t size,
+                              struct error *error);
+int yaml_tree_load_documents(struct yaml_tree **out, const char *path, struct error *error);
 void yaml_tree_destroy(struct yaml_tree *tree);
 const struct yaml_node *yaml_tree_root(const struct yaml_tree *tree);
 
