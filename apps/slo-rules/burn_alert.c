@@ -37,7 +37,7 @@ static void add_history(struct rule_writer *writer, const struct window *window)
     buffer_append_text(writer->out, "            and on (sloth_id) count_over_time(");
     writer_add_series(writer, "slo:sli_total:increase", &writer_step);
     buffer_append_text(writer->out, "[");
-    writer_add_duration(writer, window);
+    buffer_append_text(writer->out, window->name);
     buffer_append_format(writer->out, "]) >= %g * %" PRId64 "\n", MIN_HISTORY,
                          window->seconds / writer_step.seconds);
 }

@@ -54,14 +54,6 @@ int main(int argc, char **argv)
          .target = &options.check_only,
          .default_text = "false",
          .help = "write nothing; fail when a rule file isn't what its SLO file says"},
-        {.name = "speed-up",
-         .type = SETTING_INTEGER,
-         .target = &options.work.speed_up,
-         .default_text = "1",
-         .value_name = "N",
-         .minimum = 1,
-         .maximum = 300,
-         .help = "divide every window and interval by N, for a test that can't wait for hours"},
     };
     const struct settings_table table = {list, sizeof list / sizeof list[0]};
     const struct settings_spec spec = {

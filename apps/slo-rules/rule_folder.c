@@ -182,7 +182,7 @@ static int make_file(struct folder_work *work, const struct source *source, bool
     char path[PATH_BYTES];
     struct buffer text;
     buffer_init(&text, LIMIT_BYTES);
-    rule_text_write(&text, &source->file, source->path, work->speed_up);
+    rule_text_write(&text, &source->file, source->path);
     (void)snprintf(path, sizeof path, "%s/" PREFIX "%s" ENDING, work->rules, source->file.stem);
     int result = FOLDER_DONE;
     if (text.failed) {

@@ -6,7 +6,6 @@
 #include "error/error.h"
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 
 enum folder_result {
@@ -17,9 +16,8 @@ enum folder_result {
 
 struct folder_work {
     const char *slos, *rules; /* folders */
-    int64_t speed_up;
-    int changed; /* rule files that were written or removed (would be, in a check) */
-    FILE *told;  /* a line for each of them */
+    int changed;              /* rule files that were written or removed (would be, in a check) */
+    FILE *told;               /* a line for each of them */
 };
 
 /* Writes what differs, removes rules whose SLO file has gone. Nothing is touched unless all SLO files are

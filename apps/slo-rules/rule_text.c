@@ -73,7 +73,7 @@ static void add_sum_over_time(struct rule_writer *w, const char *name, const str
     buffer_append_text(w->out, "sum_over_time(");
     writer_add_series(w, name, &writer_step);
     buffer_append_text(w->out, "[");
-    writer_add_duration(w, window);
+    buffer_append_text(w->out, window->name);
     buffer_append_text(w->out, "])");
 }
 
@@ -100,7 +100,7 @@ static void write_history_covered(struct rule_writer *w)
     buffer_append_text(w->out, "clamp_max(count_over_time(");
     writer_add_series(w, "slo:sli_total:increase", &writer_step);
     buffer_append_text(w->out, "[");
-    writer_add_duration(w, &w->period);
+    buffer_append_text(w->out, w->period.name);
     buffer_append_format(w->out, "]) / %" PRId64 ", 1)", w->period.seconds / writer_step.seconds);
     writer_end_record(w, NULL);
 }
@@ -128,7 +128,7 @@ static void write_info(struct rule_writer *w)
 static void write_counts_group(struct rule_writer *w)
 {
     buffer_append_format(w->out, "  - name: slo-%s-counts\n    interval: ", w->slo->id);
-    writer_add_duration(w, &writer_step);
+    buffer_append_text(w->out, writer_step.name);
     buffer_append_text(w->out, "\n    rules:\n");
     write_increase(w, "slo:sli_total:increase", false, &writer_step);
     write_increase(w, "slo:sli_bad:increase", true, &writer_step);
@@ -151,7 +151,7 @@ static void write_counts_group(struct rule_writer *w)
     write_alerts(w, false);
 }
 
-void rule_text_write(struct buffer *out, const struct slo_file *file, const char *source, int64_t speed_up)
+void rule_text_write(struct buffer *out, const struct slo_file *file, const char *source)
 {
     buffer_append_format(
         out,
@@ -161,7 +161,7 @@ void rule_text_write(struct buffer *out, const struct slo_file *file, const char
         source);
     for (size_t i = 0; i < file->count; i++) {
         struct rule_writer writer;
-        writer_init(&writer, out, &file->slos[i], speed_up);
+        writer_init(&writer, out, &file->slos[i]);
         write_urgent_group(&writer);
         write_counts_group(&writer);
     }

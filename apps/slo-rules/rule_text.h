@@ -12,12 +12,9 @@
 
 #include "slo_file.h"
 
-#include <stdint.h>
-
 struct buffer;
 
-/* Appends to out (its `failed` tells of a lack of memory). source: the file as the first line names it.
- * speed_up: every window and interval is divided by it; 1, but in tests that can't wait for hours. */
-void rule_text_write(struct buffer *out, const struct slo_file *file, const char *source, int64_t speed_up);
+/* Appends to out (its `failed` tells of a lack of memory). source: the file as the first line names it. */
+void rule_text_write(struct buffer *out, const struct slo_file *file, const char *source);
 
 #endif

@@ -2,39 +2,24 @@
 
 #include "buffer/buffer.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 #define DAY_S 86400
 
 const struct window writer_step = {"5m", 300};
 
-void writer_init(struct rule_writer *writer, struct buffer *out, const struct slo *slo, int64_t speed_up)
+void writer_init(struct rule_writer *writer, struct buffer *out, const struct slo *slo)
 {
-    *writer = (struct rule_writer){.out = out, .slo = slo, .speed_up = speed_up};
+    *writer = (struct rule_writer){.out = out, .slo = slo};
     (void)snprintf(writer->period_name, sizeof writer->period_name, "%dd", slo->window_days);
     writer->period = (struct window){writer->period_name, (int64_t)slo->window_days * DAY_S};
-}
-
-void writer_add_duration(struct rule_writer *writer, const struct window *window)
-{
-    static const struct {
-        const char *name;
-        int64_t ms;
-    } units[] = {{"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
-    const int64_t ms = window->seconds * 1000 / writer->speed_up;
-    size_t unit = 0;
-    while (ms % units[unit].ms != 0) {
-        unit++;
-    }
-    buffer_append_format(writer->out, "%" PRId64 "%s", ms / units[unit].ms, units[unit].name);
 }
 
 static void add_sum(struct rule_writer *writer, const char *function, const struct slo_counter *counter,
                     const struct window *window)
 {
     buffer_append_format(writer->out, "sum(%s(%.*s[", function, counter->size, counter->text);
-    writer_add_duration(writer, window);
+    buffer_append_text(writer->out, window->name);
     buffer_append_text(writer->out, "]))");
 }
 

@@ -19,15 +19,12 @@ extern const struct window writer_step;
 struct rule_writer {
     struct buffer *out;
     const struct slo *slo;
-    int64_t speed_up;
     struct window period; /* of the SLO: 30d */
     char period_name[8];
 };
 
-void writer_init(struct rule_writer *writer, struct buffer *out, const struct slo *slo, int64_t speed_up);
+void writer_init(struct rule_writer *writer, struct buffer *out, const struct slo *slo);
 
-/* "5m", "1h", "3d": a range or an interval, divided by speed_up. */
-void writer_add_duration(struct rule_writer *writer, const struct window *window);
 /* FUNCTION is rate or increase: the sum over all series of the bad (total) events. With events but no series
  * of bad ones, 0; with events but no series of good ones, all are bad. */
 void writer_add_bad(struct rule_writer *writer, const char *function, const struct window *window);
