@@ -2,30 +2,23 @@
 
 #include "counters_private.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 static bool is_exposed(const struct series_counters *counters, const struct label_set *set, int64_t now_ms)
 {
-    return set->is_shown && (counters->is_settled || !set->overflow) &&
-           (set->kind == COUNTER_CLASSES || now_ms - set->shown.seen_ms < counters->settings.idle_ms);
+    return set->shown != NULL && (counters->is_settled || !set->overflow) &&
+           (set->kind == COUNTER_CLASSES || now_ms - set->shown->seen_ms < counters->settings.idle_ms);
 }
 
-static void add_row(const struct series_counters *counters, struct counter_snapshot *snapshot,
-                    const struct label_set *set, int64_t now_ms)
+static void add_row(struct counter_snapshot *snapshot, struct label_set *set)
 {
-    bool sampled = !set->overflow && now_ms - set->shown.sampled_ms < counters->settings.idle_ms;
-    struct counter_row *row = &snapshot->rows[snapshot->count++];
-    *row = (struct counter_row){.kind = set->kind,
-                                .labels = set->labels,
-                                .labels_bytes = set->labels_bytes,
-                                .sum = set->shown.sum,
-                                .cpu = sampled ? set->shown.cpu : NAN,
-                                .memory = sampled ? set->shown.memory : NAN};
-    if (set->shown.is_revealed) {
-        memcpy(row->values, set->shown.values, sizeof row->values);
-    }
+    set->shown->holders++;
+    snapshot->rows[snapshot->count++] = (struct counter_row){.kind = set->kind,
+                                                             .labels = set->labels,
+                                                             .labels_bytes = set->labels_bytes,
+                                                             .overflow = set->overflow,
+                                                             .numbers = set->shown};
 }
 
 static void add_partition(struct series_counters *counters, struct counter_snapshot *snapshot,
@@ -33,7 +26,7 @@ static void add_partition(struct series_counters *counters, struct counter_snaps
 {
     for (size_t i = 0; partition->is_restored && i < partition->slot_count; i++) {
         if (partition->slots[i] != NULL && is_exposed(counters, partition->slots[i], now_ms)) {
-            add_row(counters, snapshot, partition->slots[i], now_ms);
+            add_row(snapshot, partition->slots[i]);
         }
     }
     for (int t = 0; t < TOTAL_COUNT; t++) {
@@ -53,25 +46,50 @@ static int compare_rows(const void *a, const void *b)
     return strcmp(x->labels, y->labels);
 }
 
+/* The sum of both rows' numbers, in place of the first one's. False: no memory. */
+static bool join(struct series_counters *counters, struct counter_row *row, const struct counter_row *other)
+{
+    struct label_numbers sum;
+    struct label_numbers more;
+    struct buffer scratch;
+    buffer_init(&scratch, 0);
+    label_numbers_init(&sum, row->kind);
+    label_numbers_init(&more, row->kind);
+    struct packed_numbers *joined = NULL;
+    if (label_numbers_unpack(&sum, row->kind, row->numbers) &&
+        label_numbers_unpack(&more, row->kind, other->numbers) && label_numbers_add(&sum, &more)) {
+        joined = label_numbers_pack(&sum, row->kind, &scratch);
+    }
+    label_numbers_deinit(&sum);
+    label_numbers_deinit(&more);
+    buffer_free(&scratch);
+    (void)pthread_mutex_lock(&counters->lock);
+    packed_numbers_drop(other->numbers);
+    if (joined != NULL) {
+        packed_numbers_drop(row->numbers);
+        row->numbers = joined;
+    }
+    (void)pthread_mutex_unlock(&counters->lock);
+    return joined != NULL;
+}
+
 /* Equal label sets come from overflow in several partitions, or from logs that a foreign partitioner spread:
  * a page that names a series twice is refused whole. */
-static void join_equal_rows(struct counter_snapshot *snapshot)
+static bool join_equal_rows(struct series_counters *counters, struct counter_snapshot *snapshot)
 {
     qsort(snapshot->rows, snapshot->count, sizeof snapshot->rows[0], compare_rows);
+    bool good = true;
     size_t kept = 0;
     for (size_t i = 0; i < snapshot->count; i++) {
         const struct counter_row *row = &snapshot->rows[i];
-        struct counter_row *last = kept == 0 ? NULL : &snapshot->rows[kept - 1];
-        if (last == NULL || compare_rows(last, row) != 0) {
+        if (kept > 0 && compare_rows(&snapshot->rows[kept - 1], row) == 0) {
+            good = join(counters, &snapshot->rows[kept - 1], row) && good;
+        } else {
             snapshot->rows[kept++] = *row;
-            continue;
         }
-        for (int v = 0; v < COUNTER_VALUES; v++) {
-            last->values[v] += row->values[v];
-        }
-        last->sum += row->sum;
     }
     snapshot->count = kept;
+    return good;
 }
 
 static void note_kinds(struct counter_snapshot *snapshot)
@@ -87,7 +105,7 @@ static void note_kinds(struct counter_snapshot *snapshot)
 
 int counter_snapshot_take(struct series_counters *counters, int64_t now_ms, struct counter_snapshot *snapshot)
 {
-    *snapshot = (struct counter_snapshot){0};
+    *snapshot = (struct counter_snapshot){.idle_before_ms = now_ms - counters->settings.idle_ms};
     (void)pthread_mutex_lock(&counters->lock);
     size_t partitions = 0;
     for (const struct counter_partition *p = counters->partitions; p != NULL; p = p->next) {
@@ -103,11 +121,10 @@ int counter_snapshot_take(struct series_counters *counters, int64_t now_ms, stru
     snapshot->label_sets = counters->label_sets;
     snapshot->overflow_sets = counters->overflow_sets;
     (void)pthread_mutex_unlock(&counters->lock);
-    if (!good) {
+    if (!good || !join_equal_rows(counters, snapshot)) {
         counter_snapshot_release(counters, snapshot);
         return -1;
     }
-    join_equal_rows(snapshot);
     note_kinds(snapshot);
     return 0;
 }
@@ -115,6 +132,9 @@ int counter_snapshot_take(struct series_counters *counters, int64_t now_ms, stru
 void counter_snapshot_release(struct series_counters *counters, struct counter_snapshot *snapshot)
 {
     (void)pthread_mutex_lock(&counters->lock);
+    for (size_t i = 0; i < snapshot->count; i++) {
+        packed_numbers_drop(snapshot->rows[i].numbers);
+    }
     for (size_t i = 0; snapshot->held != NULL && i < snapshot->held_count; i++) {
         counter_partition_drop(snapshot->held[i]);
     }

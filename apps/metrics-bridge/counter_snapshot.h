@@ -1,17 +1,18 @@
 /* The committed counters of one moment, for a scrape. Taking one holds the counters' lock for a copy; after
- * that it is the caller's own and may be read slowly. Memory: 200 bytes a label set. */
+ * that it is the caller's own and may be read slowly. Memory: 40 bytes a label set, and what was shown of it
+ * when it is counted on meanwhile. */
 #ifndef METRICS_BRIDGE_COUNTER_SNAPSHOT_H
 #define METRICS_BRIDGE_COUNTER_SNAPSHOT_H
 
+#include "label_numbers.h"
 #include "series_counters.h"
 
 struct counter_row {
     enum counter_kind kind;
     const char *labels; /* name="value",… as the text format wants it, NUL-ended; until the release */
     size_t labels_bytes;
-    uint64_t values[COUNTER_VALUES];
-    double sum;
-    double cpu, memory; /* NaN: not seen lately, or of overflow */
+    bool overflow; /* its utilisation means nothing */
+    struct packed_numbers *numbers;
 };
 
 struct counter_snapshot {
@@ -21,6 +22,7 @@ struct counter_snapshot {
     bool is_settled;                 /* false: no rows of overflow, and totals mean nothing */
     uint64_t totals[TOTAL_COUNT];
     size_t label_sets, overflow_sets;
+    int64_t idle_before_ms;          /* what was sampled before that isn't shown */
     struct counter_partition **held; /* keeps the labels alive */
     size_t held_count;
 };

@@ -11,7 +11,7 @@ static void reveal_what_stood_long_enough(struct counter_partition *partition, i
     while (*link != NULL) {
         struct label_set *set = *link;
         bool is_due =
-            set->is_shown && now_ms - set->first_shown_ms >= partition->counters->settings.zero_first_ms;
+            set->shown != NULL && now_ms - set->first_shown_ms >= partition->counters->settings.zero_first_ms;
         if (!is_due && !set->live.is_revealed) {
             link = &set->next_hidden;
             continue;
@@ -44,9 +44,11 @@ bool counter_partition_next_saved(struct counter_partition *partition, int64_t n
         return false;
     }
     partition->saving = set->next_touched;
-    label_set_write(set, &partition->value);
+    packed_numbers_drop(set->saved); /* of a commit that did not come about */
+    set->saved = label_numbers_pack(&set->live, set->kind, &partition->value);
     *key = (struct bus_bytes){set->key, set->key_bytes};
-    *value = (struct bus_bytes){partition->value.data, partition->value.size};
+    *value = set->saved == NULL ? (struct bus_bytes){0}
+                                : (struct bus_bytes){set->saved->data, set->saved->record_bytes};
     return true;
 }
 
@@ -54,9 +56,10 @@ void counter_partition_commit(struct counter_partition *partition, int64_t now_m
 {
     (void)pthread_mutex_lock(&partition->counters->lock);
     for (struct label_set *set = partition->touched; set != NULL; set = set->next_touched) {
-        set->shown = set->live;
-        set->first_shown_ms = set->is_shown ? set->first_shown_ms : now_ms;
-        set->is_shown = true;
+        set->first_shown_ms = set->shown != NULL ? set->first_shown_ms : now_ms;
+        packed_numbers_drop(set->shown);
+        set->shown = set->saved;
+        set->saved = NULL;
         set->is_touched = false;
     }
     memcpy(partition->shown_totals, partition->totals, sizeof partition->totals);
@@ -109,13 +112,17 @@ int counter_partition_restore(struct counter_partition *partition, struct bus_by
     if (set == NULL) {
         return error_set(error, -1, "no memory for counters");
     }
-    if (label_set_read(set, value, error) != 0) {
+    if (label_numbers_read(&set->live, set->kind, value, set->labels, error) != 0) {
         return -1;
     }
+    struct packed_numbers *shown = label_numbers_pack(&set->live, set->kind, &partition->value);
+    if (shown == NULL) {
+        return error_set(error, -1, "no memory for counters");
+    }
     (void)pthread_mutex_lock(&partition->counters->lock);
-    set->shown = set->live;
+    packed_numbers_drop(set->shown);
+    set->shown = shown;
     set->first_shown_ms = now_ms;
-    set->is_shown = true;
     (void)pthread_mutex_unlock(&partition->counters->lock);
     return 0;
 }

@@ -230,6 +230,9 @@ static int save_partition(void *context, struct group_worker *loop, void *state,
     struct bus_bytes key;
     struct bus_bytes value;
     while (counter_partition_next_saved(partition->counters, now_ms, &key, &value)) {
+        if (value.data == NULL) {
+            return error_set(error, -1, "no memory to save counters");
+        }
         if (group_worker_put_state(loop, partition->number, key, value, error) != BUS_OK) {
             return -1;
         }

@@ -5,28 +5,42 @@
 
 #define CLASSES 5
 
-/* --- points of the counters' rows ---- */
-
-static const struct counter_row *row_at(const struct families *families, enum counter_kind kind, size_t place)
+void families_init(struct families *families)
 {
-    return &families->counters.rows[families->counters.first[kind] + place];
+    label_numbers_init(&families->numbers, COUNTER_REQUESTS);
 }
 
-static void set_labels(struct metric_point *out, const struct counter_row *row)
+void families_deinit(struct families *families)
 {
+    label_numbers_deinit(&families->numbers);
+}
+
+/* --- points of the counters' rows ---- */
+
+/* The row's labels into out, its numbers unpacked. NULL: no memory for them, so the row is left out. */
+static const struct label_numbers *look_at(struct families *families, enum counter_kind kind, size_t place,
+                                           struct metric_point *out)
+{
+    const struct counter_row *row = &families->counters.rows[families->counters.first[kind] + place];
     out->labels = row->labels;
     out->labels_bytes = row->labels_bytes;
+    return label_numbers_unpack(&families->numbers, kind, row->numbers) ? &families->numbers : NULL;
 }
 
 static bool read_duration(void *context, size_t place, struct metric_point *out)
 {
-    const struct counter_row *row = row_at(context, COUNTER_REQUESTS, place);
-    set_labels(out, row);
+    const struct label_numbers *numbers = look_at(context, COUNTER_REQUESTS, place, out);
+    if (numbers == NULL) {
+        return false;
+    }
     out->histogram = (struct metric_histogram){
         .bounds = counter_bucket_bounds,
         .bound_count = COUNTER_BUCKETS,
-        .counts = row->values,
-        .sum = row->sum,
+        .counts = numbers->values,
+        .sum = numbers->sum,
+        .exemplars = numbers->exemplars,
+        .exemplar_buckets = numbers->exemplar_buckets,
+        .native = &numbers->native,
     };
     return true;
 }
@@ -35,36 +49,42 @@ static bool read_duration(void *context, size_t place, struct metric_point *out)
 static bool read_class(void *context, size_t place, struct metric_point *out)
 {
     static const char *const classes[CLASSES] = {"1xx", "2xx", "3xx", "4xx", "5xx"};
-    const struct counter_row *row = row_at(context, COUNTER_CLASSES, place / CLASSES);
-    set_labels(out, row);
+    const struct label_numbers *numbers = look_at(context, COUNTER_CLASSES, place / CLASSES, out);
     out->extra_name = "status_class";
     out->extra_value = classes[place % CLASSES];
-    out->count = row->values[place % CLASSES];
-    return true;
+    out->count = numbers == NULL ? 0 : numbers->values[place % CLASSES];
+    return numbers != NULL;
+}
+
+/* NULL: not sampled lately, or of several services. */
+static const struct label_numbers *look_at_sample(struct families *families, size_t place,
+                                                  struct metric_point *out)
+{
+    const struct label_numbers *numbers = look_at(families, COUNTER_CLASSES, place, out);
+    const struct counter_snapshot *counters = &families->counters;
+    bool is_overflow = counters->rows[counters->first[COUNTER_CLASSES] + place].overflow;
+    return numbers != NULL && !is_overflow && numbers->sampled_ms > counters->idle_before_ms ? numbers : NULL;
 }
 
 static bool read_cpu(void *context, size_t place, struct metric_point *out)
 {
-    const struct counter_row *row = row_at(context, COUNTER_CLASSES, place);
-    set_labels(out, row);
-    out->value = row->cpu;
-    return !isnan(row->cpu);
+    const struct label_numbers *numbers = look_at_sample(context, place, out);
+    out->value = numbers == NULL ? NAN : numbers->cpu;
+    return !isnan(out->value);
 }
 
 static bool read_memory(void *context, size_t place, struct metric_point *out)
 {
-    const struct counter_row *row = row_at(context, COUNTER_CLASSES, place);
-    set_labels(out, row);
-    out->value = row->memory;
-    return !isnan(row->memory);
+    const struct label_numbers *numbers = look_at_sample(context, place, out);
+    out->value = numbers == NULL ? NAN : numbers->memory;
+    return !isnan(out->value);
 }
 
 static bool read_logs(void *context, size_t place, struct metric_point *out)
 {
-    const struct counter_row *row = row_at(context, COUNTER_LOGS, place);
-    set_labels(out, row);
-    out->count = row->values[0];
-    return true;
+    const struct label_numbers *numbers = look_at(context, COUNTER_LOGS, place, out);
+    out->count = numbers == NULL ? 0 : numbers->values[0];
+    return numbers != NULL;
 }
 
 /* --- points of the lag ---- */

@@ -11,7 +11,12 @@
 struct families {
     struct counter_snapshot counters;
     struct lag_snapshot lag;
+    struct label_numbers numbers; /* of the row that is being looked at; families_init makes it */
 };
+
+/* Over snapshots that were taken; frees nothing of them. */
+void families_init(struct families *families);
+void families_deinit(struct families *families);
 
 /* The family of that number; false: there are no more. The source borrows families. */
 bool families_source(struct families *families, size_t number, struct metric_source *out);

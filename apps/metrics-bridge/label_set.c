@@ -1,23 +1,18 @@
 #include "label_set.h"
 
-#include "buffer/packing.h"
+#include "buffer/buffer.h"
 #include "metrics/encode_text.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define VERSION       1
-#define FLAG_REVEALED 1
-
-static const char *const prefixes[] = {"requests|", "classes|", "logs|"};
+static const char *const prefixes[COUNTER_KINDS] = {"requests|", "classes|", "logs|"};
 static const char *const label_names[][LABEL_NAMES] = {
     {"service_name", "cloud_region", "http_route", "http_request_method", "http_response_status_code"},
     {"service_name", "cloud_region"},
     {"service_name", "cloud_region", "severity_text"},
 };
 static const size_t name_counts[] = {5, 2, 3};
-static const size_t value_counts[] = {COUNTER_VALUES, 5, 1};
 
 /* --- names ---- */
 
@@ -58,9 +53,7 @@ struct label_set *label_set_create(uint64_t hash, const struct label_names *name
     set->hash = hash;
     set->kind = names->kind;
     set->overflow = names->overflow;
-    set->live.cpu = NAN;
-    set->live.memory = NAN;
-    set->live.is_revealed = set->kind != COUNTER_CLASSES;
+    label_numbers_init(&set->live, names->kind);
     set->key = set->texts;
     set->key_bytes = key_bytes;
     set->labels = set->texts + key_bytes;
@@ -71,7 +64,12 @@ struct label_set *label_set_create(uint64_t hash, const struct label_names *name
 
 void label_set_destroy(struct label_set *set)
 {
-    free(set);
+    if (set != NULL) {
+        label_numbers_deinit(&set->live);
+        packed_numbers_drop(set->saved);
+        packed_numbers_drop(set->shown);
+        free(set);
+    }
 }
 
 /* The key has all names, so comparing with it piece by piece needs no second copy of them. */
@@ -118,73 +116,4 @@ int label_names_read(struct label_names *names, struct bus_bytes key, struct err
         return 0;
     }
     return error_set(error, -1, "a state record with an unknown key of %zu bytes", key.size_bytes);
-}
-
-/* --- values ---- */
-
-static int check_value(struct bus_bytes value, size_t size, const char *what, struct error *error)
-{
-    const unsigned char *bytes = value.data;
-    if (value.size_bytes > 0 && bytes[0] != VERSION) {
-        return error_set(error, -1, "the state of %s has format version %u, this program reads %d", what,
-                         bytes[0], VERSION);
-    }
-    if (value.size_bytes != size) {
-        return error_set(error, -1, "the state of %s is damaged: %zu bytes instead of %zu", what,
-                         value.size_bytes, size);
-    }
-    return 0;
-}
-
-void label_set_write(const struct label_set *set, struct buffer *value)
-{
-    buffer_clear(value);
-    put_number(value, VERSION, 1);
-    put_number(value, set->live.is_revealed ? FLAG_REVEALED : 0, 1);
-    put_number(value, (uint64_t)set->live.seen_ms, 8);
-    put_real(value, set->live.sum);
-    put_number(value, value_counts[set->kind], 1);
-    for (size_t i = 0; i < value_counts[set->kind]; i++) {
-        put_number(value, set->live.values[i], 8);
-    }
-}
-
-int label_set_read(struct label_set *set, struct bus_bytes value, struct error *error)
-{
-    size_t count = value_counts[set->kind];
-    if (check_value(value, 19 + 8 * count, set->labels, error) != 0) {
-        return -1;
-    }
-    struct reader reader = {.at = (const unsigned char *)value.data + 1, .left = value.size_bytes - 1};
-    set->live.is_revealed = (take_number(&reader, 1) & FLAG_REVEALED) != 0;
-    set->live.seen_ms = (int64_t)take_number(&reader, 8);
-    set->live.sum = take_real(&reader);
-    if (take_number(&reader, 1) != count) {
-        return error_set(error, -1, "the state of %s is damaged", set->labels);
-    }
-    for (size_t i = 0; i < count; i++) {
-        set->live.values[i] = take_number(&reader, 8);
-    }
-    return 0;
-}
-
-void totals_write(struct buffer *value, const uint64_t *totals, size_t count)
-{
-    buffer_clear(value);
-    put_number(value, VERSION, 1);
-    for (size_t i = 0; i < count; i++) {
-        put_number(value, totals[i], 8);
-    }
-}
-
-int totals_read(struct bus_bytes value, uint64_t *totals, size_t count, struct error *error)
-{
-    if (check_value(value, 1 + 8 * count, "the totals", error) != 0) {
-        return -1;
-    }
-    struct reader reader = {.at = (const unsigned char *)value.data + 1, .left = value.size_bytes - 1};
-    for (size_t i = 0; i < count; i++) {
-        totals[i] = take_number(&reader, 8);
-    }
-    return 0;
 }

@@ -111,6 +111,7 @@ static void end_page(void *context)
     struct page *page = context;
     struct scrape *scrape = page->scrape;
     metric_set_value(scrape->seconds, (double)page->busy_ns / 1e9);
+    families_deinit(&page->families);
     counter_snapshot_release(scrape->counters, &page->families.counters);
     lag_snapshot_release(&page->families.lag);
     metric_encoder_destroy(page->encoder);
@@ -130,6 +131,7 @@ static bool begin_snapshots(const struct scrape *scrape, struct families *famili
         lag_snapshot_release(&families->lag);
         return false;
     }
+    families_init(families);
     metric_set_value(scrape->label_sets, (double)families->counters.label_sets);
     metric_set_value(scrape->overflow, (double)families->counters.overflow_sets);
     return true;

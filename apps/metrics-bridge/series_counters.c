@@ -243,15 +243,6 @@ static void note_seen(struct counter_partition *partition, struct label_set *set
 
 /* --- counting ---- */
 
-static size_t bucket_of(double duration_s)
-{
-    size_t bucket = 0;
-    while (bucket < COUNTER_BUCKETS && duration_s > counter_bucket_bounds[bucket]) {
-        bucket++;
-    }
-    return bucket;
-}
-
 static int count_request(struct counter_partition *partition, const struct event *event, int64_t now_ms)
 {
     char status[4];
@@ -265,11 +256,10 @@ static int count_request(struct counter_partition *partition, const struct event
         .values = {event->service, event->region, event->route, {method, strlen(method)}, {status, 3}},
     };
     struct label_set *set = label_set_for(partition, &names);
-    if (set == NULL) {
+    if (set == NULL || !label_numbers_count(&set->live, event->duration_s, event->count, event->trace_id,
+                                            event->time_unix_ms)) {
         return -1;
     }
-    set->live.values[bucket_of(event->duration_s)] += event->count;
-    set->live.sum += event->duration_s * event->count;
     note_seen(partition, set, now_ms);
     return 0;
 }

@@ -85,7 +85,7 @@ void counter_partition_end_restore(struct counter_partition *partition);
  * middle of closing several. */
 void series_counters_settle(struct series_counters *counters);
 /* What was touched since the last commit, one a call; false: no more (and the next call begins anew).
- * Borrowed until the next call. */
+ * Borrowed until the next call. A value without data: no memory, the commit must not be. */
 bool counter_partition_next_saved(struct counter_partition *partition, int64_t now_ms, struct bus_bytes *key,
                                   struct bus_bytes *value);
 /* The commit of all that was saved holds: from now on it is shown. */

@@ -53,7 +53,9 @@ bool metric_encode(struct metric_encoder *encoder, const struct metric_source *s
     if (*place == 0) {
         metric_text_begin(encoder, source, part);
     }
-    while (*place < source->count && part->size < part_bytes) {
+    /* One place at least, however full the part is: place 0 means that the header isn't out. */
+    for (bool is_first = true; *place < source->count && (is_first || part->size < part_bytes);
+         is_first = false) {
         struct metric_point point = {0};
         if (source->point(source->context, (*place)++, &point)) {
             metric_text_point(encoder, source, &point, part);

@@ -153,7 +153,8 @@ struct event bridge_make_event(uint64_t i, char id[32])
                           .duration_s = (double)(i % 1000) / 64,
                           .count = 1,
                           .cpu_utilization = i % 10 == 0 ? 0.25 : NAN,
-                          .memory_utilization = NAN};
+                          .memory_utilization = NAN,
+                          .trace_id = text(i % 2 == 0 ? "0af7651916cd43dd8448eb211c80319c" : "")};
 }
 
 void bridge_produce_event(struct bridge_world *world, const struct event *event)

@@ -1,4 +1,5 @@
 #include "counter_snapshot.h"
+#include "families.h"
 #include "series_counters.h"
 
 #include "cmocka_all.h"
@@ -132,21 +133,62 @@ static void count_event(struct counter_partition *partition, const struct event 
     assert_int_equal(counter_partition_count_event(partition, event, now_ms), 0);
 }
 
-/* A copy of the row of these labels; values are all 99 when it isn't exposed. */
-static struct counter_row row_of(struct series_counters *counters, enum counter_kind kind, const char *labels,
-                                 int64_t now_ms)
+/* What a row shows. */
+struct shown {
+    uint64_t values[COUNTER_VALUES], native_total;
+    double sum, cpu;
+    int schema, native_buckets;
+    uint16_t exemplar_buckets;
+    struct metric_exemplar exemplars[COUNTER_VALUES];
+};
+
+static void look_at(const struct counter_row *row, struct shown *out)
+{
+    struct label_numbers numbers;
+    label_numbers_init(&numbers, row->kind);
+    assert_true(label_numbers_unpack(&numbers, row->kind, row->numbers));
+    *out = (struct shown){.native_total = native_histogram_total(&numbers.native),
+                          .sum = numbers.sum,
+                          .cpu = numbers.cpu,
+                          .schema = numbers.native.schema,
+                          .native_buckets = numbers.native.count,
+                          .exemplar_buckets = numbers.exemplar_buckets};
+    memcpy(out->values, numbers.values, sizeof out->values);
+    if (numbers.exemplar_buckets != 0) {
+        memcpy(out->exemplars, numbers.exemplars,
+               (size_t)__builtin_popcount(numbers.exemplar_buckets) * sizeof *out->exemplars);
+    }
+    label_numbers_deinit(&numbers);
+}
+
+/* All values of the rows of a kind. */
+static uint64_t sum_of(const struct counter_snapshot *snapshot, enum counter_kind kind)
+{
+    uint64_t sum = 0;
+    for (size_t i = snapshot->first[kind]; i < snapshot->first[kind + 1]; i++) {
+        struct shown shown;
+        look_at(&snapshot->rows[i], &shown);
+        for (int v = 0; v < COUNTER_VALUES; v++) {
+            sum += shown.values[v];
+        }
+    }
+    return sum;
+}
+
+/* What the row of these labels shows; values are all 99 when it isn't exposed. */
+static struct shown row_of(struct series_counters *counters, enum counter_kind kind, const char *labels,
+                           int64_t now_ms)
 {
     struct counter_snapshot snapshot;
-    struct counter_row row = {.values = {99, 99, 99, 99, 99}, .sum = 99};
+    struct shown shown = {.values = {99, 99, 99, 99, 99}, .sum = 99};
     assert_int_equal(counter_snapshot_take(counters, now_ms, &snapshot), 0);
     for (size_t i = 0; i < snapshot.count; i++) {
         if (snapshot.rows[i].kind == kind && strcmp(snapshot.rows[i].labels, labels) == 0) {
-            row = snapshot.rows[i];
-            row.labels = NULL;
+            look_at(&snapshot.rows[i], &shown);
         }
     }
     counter_snapshot_release(counters, &snapshot);
-    return row;
+    return shown;
 }
 
 #define NOT_EXPOSED 99
@@ -156,6 +198,25 @@ static struct counter_row row_of(struct series_counters *counters, enum counter_
 static uint64_t class_of(struct series_counters *counters, int class, int64_t now_ms)
 {
     return row_of(counters, COUNTER_CLASSES, API_US, now_ms).values[class];
+}
+
+static bool cpu_is_shown(struct series_counters *counters, int64_t now_ms)
+{
+    struct families families = {0};
+    struct metric_source source;
+    struct metric_point point = {0};
+    assert_int_equal(counter_snapshot_take(counters, now_ms, &families.counters), 0);
+    families_init(&families);
+    size_t number = 0;
+    while (families_source(&families, number, &source) &&
+           strcmp(source.name, "system_cpu_utilization_ratio") != 0) {
+        number++;
+    }
+    assert_int_equal(source.count, 1);
+    bool is_shown = source.point(source.context, 0, &point);
+    families_deinit(&families);
+    counter_snapshot_release(counters, &families.counters);
+    return is_shown;
 }
 
 /* --- cases ---- */
@@ -174,7 +235,7 @@ static void a_duration_falls_into_the_bucket_that_includes_its_bound(void **stat
     count_event(partition, &above, 1);
     count_event(partition, &zero, 1);
     commit(partition, NULL, 1);
-    struct counter_row row = row_of(counters, COUNTER_REQUESTS, API_US_GET, 1);
+    struct shown row = row_of(counters, COUNTER_REQUESTS, API_US_GET, 1);
     assert_int_equal(row.values[0], 2);
     for (int i = 1; i <= COUNTER_BUCKETS; i++) {
         assert_int_equal(row.values[i], 1);
@@ -194,17 +255,93 @@ static void the_count_of_an_event_weights_every_total(void **state)
     count_event(partition, &event, 1);
     commit(partition, NULL, 1);
     commit(partition, NULL, 1 + ZERO_MS);
-    struct counter_row row = row_of(counters, COUNTER_REQUESTS,
-                                    API_US ",http_route=\"/a\",http_request_method=\"GET\","
-                                           "http_response_status_code=\"503\"",
-                                    1);
+    struct shown row = row_of(counters, COUNTER_REQUESTS,
+                              API_US ",http_route=\"/a\",http_request_method=\"GET\","
+                                     "http_response_status_code=\"503\"",
+                              1);
     assert_int_equal(row.values[6], 1000003);
+    assert_int_equal(row.native_total, 1000003);
+    assert_int_equal(row.native_buckets, 1);
     assert_true(row.sum == 250000.75);
     assert_int_equal(class_of(counters, 4, 1), 1000003);
     struct counter_snapshot snapshot;
     assert_int_equal(counter_snapshot_take(counters, 1, &snapshot), 0);
     assert_int_equal(snapshot.totals[TOTAL_EVENTS_COUNTED], 2); /* records, not requests */
     counter_snapshot_release(counters, &snapshot);
+    series_counters_destroy(counters);
+}
+
+static struct event traced(double duration_s, const char *trace_id, int64_t time_ms)
+{
+    struct event event = make_event("api", "us", "/a", 200, duration_s);
+    event.trace_id = text(trace_id);
+    event.time_unix_ms = time_ms;
+    return event;
+}
+
+static void each_bucket_has_the_latest_trace_that_fell_into_it(void **state)
+{
+    (void)state;
+    struct series_counters *counters = make_counters(100);
+    struct counter_partition *partition = open_partition(counters, NULL, 0);
+    const struct event events[] = {traced(3, "000102030405060708090a0b0c0d0eff", 1),
+                                   traced(0.3, "11111111111111111111111111111111", 2),
+                                   traced(0.4, "22222222222222222222222222222222", 3), traced(0.001, "", 4)};
+    for (size_t i = 0; i < 4; i++) {
+        count_event(partition, &events[i], 1);
+    }
+    commit(partition, NULL, 1);
+    const struct event later = traced(0.45, "33333333333333333333333333333333", 5);
+    count_event(partition, &later, 2); /* not committed, so not shown */
+    struct shown row = row_of(counters, COUNTER_REQUESTS, API_US_GET, 2);
+    assert_int_equal(row.exemplar_buckets, 1 << 7 | 1 << 11);
+    assert_true(row.exemplars[0].value == 0.4);
+    assert_int_equal(row.exemplars[0].time_ms, 3);
+    assert_int_equal(row.exemplars[0].trace_id[15], 0x22);
+    assert_true(row.exemplars[1].value == 3);
+    assert_int_equal(row.exemplars[1].trace_id[1], 1);
+    assert_int_equal(row.exemplars[1].trace_id[15], 0xff);
+    commit(partition, NULL, 3);
+    assert_int_equal(row_of(counters, COUNTER_REQUESTS, API_US_GET, 3).exemplars[0].time_ms, 5);
+    series_counters_destroy(counters);
+}
+
+/* As the version before wrote them: no native buckets. */
+static void a_state_of_the_version_before_keeps_its_totals_in_both_forms(void **state)
+{
+    (void)state;
+    struct series_counters *counters = make_counters(100);
+    struct counter_partition *partition = NULL;
+    struct error error;
+    static const char key[] = "requests|\0\3\0api\2\0us\2\0/a\3\0GET\3\000200";
+    unsigned char value[19 + 8 * COUNTER_VALUES] = {1, 1, 5}; /* version, revealed, seen at 5 ms */
+    static const double sum = 12.5;
+    memcpy(value + 10, &sum, sizeof sum);
+    value[18] = COUNTER_VALUES;
+    value[19 + 8 * 3] = 200; /* up to 0.05 */
+    value[19 + 8 * 14] = 7;  /* beyond the last bound */
+    static const unsigned char totals[1 + 8 * TOTAL_COUNT] = {1, 207};
+    assert_int_equal(counter_partition_open(counters, TOTALS_KEY, &partition, &error), 0);
+    assert_int_equal(counter_partition_restore(partition, (struct bus_bytes){key, sizeof key - 1},
+                                               (struct bus_bytes){value, sizeof value}, 6, &error),
+                     0);
+    assert_int_equal(counter_partition_restore(partition, (struct bus_bytes){TOTALS_KEY, strlen(TOTALS_KEY)},
+                                               (struct bus_bytes){totals, sizeof totals}, 6, &error),
+                     0);
+    counter_partition_end_restore(partition);
+    struct shown row = row_of(counters, COUNTER_REQUESTS, API_US_GET, 6);
+    assert_int_equal(row.values[3], 200);
+    assert_int_equal(row.values[14], 7);
+    assert_true(row.sum == 12.5);
+    assert_int_equal(row.native_total, 207);
+    assert_int_equal(row.native_buckets, 2);
+    const struct event event = make_event("api", "us", "/a", 200, 0.05);
+    count_event(partition, &event, 7);
+    commit(partition, NULL, 7);
+    row = row_of(counters, COUNTER_REQUESTS, API_US_GET, 7);
+    assert_int_equal(row.values[3], 201);
+    assert_int_equal(row.native_total, 208);
+    assert_int_equal(row.native_buckets, 2); /* the bound lies in its bucket */
     series_counters_destroy(counters);
 }
 
@@ -313,7 +450,8 @@ static void an_idle_label_set_leaves_and_returns_at_its_old_total(void **state)
     assert_true(row_of(counters, COUNTER_CLASSES, API_US, 1000 + IDLE_MS - 1).cpu == 0.5);
     assert_int_equal(row_of(counters, COUNTER_REQUESTS, API_US_GET, 1000 + IDLE_MS).values[0], NOT_EXPOSED);
     assert_int_equal(class_of(counters, 1, 1000 + IDLE_MS), 1); /* classes never expire, */
-    assert_true(isnan(row_of(counters, COUNTER_CLASSES, API_US, 1000 + IDLE_MS).cpu)); /* old samples do */
+    assert_true(cpu_is_shown(counters, 1000 + IDLE_MS - 1));
+    assert_false(cpu_is_shown(counters, 1000 + IDLE_MS)); /* old samples do */
     series_counters_destroy(counters);
 
     counters = make_counters(100); /* still idle after a restart */
@@ -373,12 +511,8 @@ static void past_a_thousand_services_the_service_is_overflow_too(void **state)
     commit(partition, NULL, 1);
     commit(partition, NULL, 1 + ZERO_MS);
     struct counter_snapshot snapshot;
-    uint64_t requests = 0;
     assert_int_equal(counter_snapshot_take(counters, 1, &snapshot), 0);
-    for (size_t i = 0; i < snapshot.count; i++) {
-        requests += snapshot.rows[i].kind == COUNTER_CLASSES ? snapshot.rows[i].values[1] : 0;
-    }
-    assert_int_equal(requests, 3000); /* nothing is lost in the overflow */
+    assert_int_equal(sum_of(&snapshot, COUNTER_CLASSES), 3000); /* nothing is lost in the overflow */
     assert_in_range(snapshot.label_sets, 2000, 2005);
     counter_snapshot_release(counters, &snapshot);
     assert_int_equal(
@@ -404,7 +538,7 @@ static void equal_label_sets_of_several_partitions_are_one_row(void **state)
     struct counter_snapshot snapshot;
     assert_int_equal(counter_snapshot_take(counters, 1, &snapshot), 0);
     assert_int_equal(snapshot.count, 1);
-    assert_int_equal(snapshot.rows[0].values[0], 3);
+    assert_int_equal(sum_of(&snapshot, COUNTER_LOGS), 3);
     assert_string_equal(snapshot.rows[0].labels, API_US ",severity_text=\"ERROR\"");
     counter_snapshot_release(counters, &snapshot);
     series_counters_destroy(counters);
@@ -507,10 +641,10 @@ static void damaged_or_foreign_state_is_refused_by_name(void **state)
         struct error error;
         const struct bus_bytes key = {store.entries[i].key, store.entries[i].key_bytes};
         struct bus_bytes value = {store.entries[i].value, store.entries[i].value_bytes};
-        store.entries[i].value[0] = 2;
+        store.entries[i].value[0] = 3;
         assert_int_equal(counter_partition_restore(partition, key, value, 1, &error), -1);
-        assert_non_null(strstr(error.message, "format version 2, this program reads 1"));
-        store.entries[i].value[0] = 1;
+        assert_non_null(strstr(error.message, "format version 3, this program reads 1 and 2"));
+        store.entries[i].value[0] = 2;
         for (value.size_bytes = 0; value.size_bytes < store.entries[i].value_bytes; value.size_bytes++) {
             assert_int_equal(counter_partition_restore(partition, key, value, 1, &error), -1);
         }
@@ -572,18 +706,18 @@ static void after_any_kills_the_totals_equal_the_records(void **state)
     commit(partition, &store, now_ms + ZERO_MS);
     commit(partition, &store, now_ms + 3 * ZERO_MS);
     struct counter_snapshot snapshot;
-    uint64_t requests = 0;
-    uint64_t classes = 0;
+    uint64_t native = 0;
     assert_int_equal(counter_snapshot_take(counters, now_ms, &snapshot), 0);
-    for (size_t i = 0; i < snapshot.count; i++) {
-        for (int v = 0; v < COUNTER_VALUES; v++) {
-            requests += snapshot.rows[i].kind == COUNTER_REQUESTS ? snapshot.rows[i].values[v] : 0;
-            classes += snapshot.rows[i].kind == COUNTER_CLASSES ? snapshot.rows[i].values[v] : 0;
-        }
+    for (size_t i = 0; i < snapshot.first[COUNTER_CLASSES]; i++) {
+        struct shown shown;
+        look_at(&snapshot.rows[i], &shown);
+        native += shown.native_total;
+        assert_in_range(shown.native_buckets, 1, NATIVE_BUCKETS_MOST);
     }
     assert_int_equal(snapshot.totals[TOTAL_EVENTS_COUNTED], RECORDS);
-    assert_int_equal(requests, weight);
-    assert_int_equal(classes, weight);
+    assert_int_equal(sum_of(&snapshot, COUNTER_REQUESTS), weight);
+    assert_int_equal(native, weight);
+    assert_int_equal(sum_of(&snapshot, COUNTER_CLASSES), weight);
     counter_snapshot_release(counters, &snapshot);
     series_counters_destroy(counters);
     store_free(&store);
@@ -601,12 +735,7 @@ static void *scrape_on_and_on(void *argument)
         if (counter_snapshot_take(counters, 1000, &snapshot) != 0) {
             return "no memory";
         }
-        uint64_t requests = 0;
-        for (size_t i = 0; i < snapshot.count; i++) {
-            for (int v = 0; v < COUNTER_VALUES; v++) {
-                requests += snapshot.rows[i].kind == COUNTER_REQUESTS ? snapshot.rows[i].values[v] : 0;
-            }
-        }
+        uint64_t requests = sum_of(&snapshot, COUNTER_REQUESTS);
         bool whole = requests == snapshot.totals[TOTAL_EVENTS_COUNTED]; /* of one commit */
         counter_snapshot_release(counters, &snapshot);
         if (!whole || requests < last) {
@@ -650,6 +779,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_duration_falls_into_the_bucket_that_includes_its_bound),
         cmocka_unit_test(the_count_of_an_event_weights_every_total),
+        cmocka_unit_test(each_bucket_has_the_latest_trace_that_fell_into_it),
+        cmocka_unit_test(a_state_of_the_version_before_keeps_its_totals_in_both_forms),
         cmocka_unit_test(only_what_is_committed_is_shown),
         cmocka_unit_test(only_what_was_touched_is_saved),
         cmocka_unit_test(
