@@ -84,6 +84,7 @@ static void add_prometheus(struct part *part, const struct options *options)
     add(part, "--storage.tsdb.path=%s/prometheus", options->data);
     add(part, "--storage.tsdb.retention.time=35d");
     add(part, "--rules.alert.for-grace-period=1m");
+    add(part, "--enable-feature=native-histograms,exemplar-storage");
     add(part, "--web.listen-address=127.0.0.1:%u", (unsigned)part->port);
     /* Its links would name the machine otherwise. */
     add(part, "--web.external-url=http://127.0.0.1:%u/", (unsigned)part->port);

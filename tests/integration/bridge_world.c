@@ -154,7 +154,8 @@ struct event bridge_make_event(uint64_t i, char id[32])
                           .count = 1,
                           .cpu_utilization = i % 10 == 0 ? 0.25 : NAN,
                           .memory_utilization = NAN,
-                          .trace_id = text(i % 2 == 0 ? "0af7651916cd43dd8448eb211c80319c" : "")};
+                          .trace_id =
+                              i % 2 == 0 ? text("0af7651916cd43dd8448eb211c80319c") : (struct event_text){0}};
 }
 
 void bridge_produce_event(struct bridge_world *world, const struct event *event)

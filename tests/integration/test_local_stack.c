@@ -19,6 +19,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define DURATION "http_server_request_duration_seconds"
+
 enum { START_TIMEOUT_MS = 30000 };
 
 static int create_stack(void **state)
@@ -92,10 +94,20 @@ static void prometheus_scrapes_every_job_and_has_loaded_the_rules(void **state)
     stack_start(stack, (const char *const[]){"--scrape-interval=500ms", NULL});
     stack_wait_until_up(stack, START_TIMEOUT_MS);
     const char *prometheus = stack_url(stack, STACK_PROMETHEUS, "");
-    for (int i = 0; i < 100 && !(prometheus_value(prometheus, "sum(up)") >= 6); i++) {
+    for (int i = 0; i < 100 && !(prometheus_value(prometheus, "sum(up)") >= 7); i++) {
         process_sleep_ms(100);
     }
-    assert_true(prometheus_value(prometheus, "sum(up)") == 6);
+    assert_true(prometheus_value(prometheus, "sum(up)") == 7);
+    /* Both forms of the latencies, and nothing of the bridge twice. */
+    for (int i = 0; i < 100 && !(prometheus_value(prometheus, "count(histogram_count(" DURATION "))") > 0);
+         i++) {
+        process_sleep_ms(100);
+    }
+    assert_true(prometheus_value(prometheus, "count(histogram_count(" DURATION "))") > 0);
+    assert_true(prometheus_value(prometheus, "count(" DURATION "_bucket)") > 0);
+    assert_true(prometheus_value(prometheus, "count(count by (job) (http_server_requests_total))") == 1);
+    assert_true(prometheus_value(prometheus, "count({job=\"metrics-bridge-native\",__name__!~\"" DURATION
+                                             "|up|scrape_.*\"}) or vector(0)") == 0);
     assert_int_equal(net_get(stack_url(stack, STACK_PROMETHEUS, "/api/v1/rules"), &page), 200);
     assert_non_null(strstr(buffer_text(&page), "HighLatencyP99"));
     assert_non_null(strstr(buffer_text(&page), "HighErrorRate"));
