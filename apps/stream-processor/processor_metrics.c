@@ -43,9 +43,10 @@ void processor_metrics_add(struct processor_metrics *metrics, struct metric_set 
     const char *const refused[] = {"refused", NULL};
     metrics->reloads = metric_series(reloads, taken);
     metrics->reloads_refused = metric_series(reloads, refused);
-    metrics->late =
-        metric_family_add(set, METRIC_COUNTER, "stream_processor_late_events_total",
-                          "Records that came too late for their series, by service.", service_names);
+    metrics->late = metric_family_add(
+        set, METRIC_COUNTER, "stream_processor_late_events_total",
+        "Events that came too late for their series, by service; a record counts for as many as it says.",
+        service_names);
     metrics->routes_refused = metric_series(
         metric_family_add(set, METRIC_COUNTER, "stream_processor_routes_refused_total",
                           "Records whose route has no series of its own, because there are too many.", NULL),
@@ -80,7 +81,8 @@ void processor_metrics_count(struct processor_metrics *metrics, const struct pro
     metric_increment(metrics->resolved, counts->resolved);
 }
 
-void processor_metrics_count_late(struct processor_metrics *metrics, const struct event_text *service)
+void processor_metrics_count_late(struct processor_metrics *metrics, const struct event_text *service,
+                                  uint32_t count)
 {
     char name[EVENT_NAME_BYTES + 1];
     (void)snprintf(name, sizeof name, "%.*s", (int)service->size, service->data);
@@ -89,5 +91,5 @@ void processor_metrics_count_late(struct processor_metrics *metrics, const struc
     struct metric *metric =
         metric_series(metrics->late, metrics->late_services < MAX_LATE_SERVICES ? values : overflow);
     metrics->late_services += metric_value(metric) == 0;
-    metric_increment(metric, 1);
+    metric_increment(metric, count);
 }

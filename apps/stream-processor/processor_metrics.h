@@ -41,7 +41,9 @@ struct processor_counts {
 
 void processor_metrics_add(struct processor_metrics *metrics, struct metric_set *set);
 void processor_metrics_count(struct processor_metrics *metrics, const struct processor_counts *counts);
-/* Late records by service, at most 200 names, the rest as _overflow. */
-void processor_metrics_count_late(struct processor_metrics *metrics, const struct event_text *service);
+/* Late events by service, at most 200 names, the rest as _overflow. count: how many the record stands for, so
+ * that the figure compares with http_server_requests_total. */
+void processor_metrics_count_late(struct processor_metrics *metrics, const struct event_text *service,
+                                  uint32_t count);
 
 #endif

@@ -112,7 +112,7 @@ static void note_verdict(void *context, struct feed_place *place, const struct d
     uint64_t suppressed = 0;
     partition->counts.results[results[input->verdict]]++;
     if (input->verdict == DETECTOR_LATE) {
-        processor_metrics_count_late(&worker->metrics, &input->event->service);
+        processor_metrics_count_late(&worker->metrics, &input->event->service, input->event->count);
         if (log_throttle_allows(&worker->late_throttle, worker_steady_ms(worker), LOG_EVERY_MS,
                                 &suppressed)) {
             log_warn_with(program_log(worker->program), "record too late for its series",
