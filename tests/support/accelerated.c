@@ -46,14 +46,15 @@ static void append_divided(struct buffer *out, long long value_ms, int factor)
 /* What may stand before a duration. A range's second part follows a ':' that its first part has eaten. */
 static size_t prefix_size(const char *text, const char *line_begin)
 {
-    static const char *const keys[] = {"for: ", "keep_firing_for: ", "interval: "};
+    static const char *const keys[] = {
+        "for: ", "keep_firing_for: ", "interval: ", "group_wait: ", "group_interval: ", "repeat_interval: "};
     if (*text == '[') {
         return 1;
     }
     if (strncmp(text, "offset ", 7) == 0) {
         return 7;
     }
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         const size_t before = (size_t)(text - line_begin);
         if (strncmp(text, keys[i], strlen(keys[i])) == 0 && strspn(line_begin, " -") >= before) {
             return strlen(keys[i]);
@@ -62,7 +63,7 @@ static size_t prefix_size(const char *text, const char *line_begin)
     return 0;
 }
 
-void accelerated_rules(const char *text, int factor, struct buffer *out)
+void accelerated_text(const char *text, int factor, struct buffer *out)
 {
     const char *line_begin = text;
     long long value_ms = 0;
@@ -96,7 +97,7 @@ static void write_rules(const char *from, const char *folder, int factor)
     buffer_init(&in, 0);
     buffer_init(&out, 0);
     file_read(from, &in);
-    accelerated_rules(buffer_text(&in), factor, &out);
+    accelerated_text(buffer_text(&in), factor, &out);
     assert_false(out.failed);
     path_join(to, folder, strrchr(from, '/') + 1);
     file_write(to, out.data, out.size);

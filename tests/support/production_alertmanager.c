@@ -47,22 +47,27 @@ static void replace(struct buffer *text, const char *from, const char *to)
     *text = out;
 }
 
-void production_alertmanager_create(struct alertmanager_server *server, const char *directory,
-                                    uint16_t sink_port)
+void production_alertmanager_text(const char *directory, uint16_t sink_port, struct buffer *out)
 {
     char secrets[TEST_PATH_BYTES];
     char to[TEST_PATH_BYTES + 128];
-    struct buffer text;
     path_join(secrets, directory, "secrets");
     write_secrets(secrets, sink_port);
-    buffer_init(&text, 0);
-    file_read(OBS_SOURCE_DIR "/config/alertmanager.production.yml", &text);
+    file_read(OBS_SOURCE_DIR "/config/alertmanager.production.yml", out);
     (void)snprintf(to, sizeof to, "%s/", secrets);
-    replace(&text, SECRETS, to);
-    replace(&text, "- alertmanager.tmpl", "- " OBS_SOURCE_DIR "/config/alertmanager.tmpl");
+    replace(out, SECRETS, to);
+    replace(out, "- alertmanager.tmpl", "- " OBS_SOURCE_DIR "/config/alertmanager.tmpl");
     (void)snprintf(to, sizeof to, "global:\n  pagerduty_url: http://127.0.0.1:%u/pagerduty\n",
                    (unsigned)sink_port);
-    replace(&text, "global:\n", to);
+    replace(out, "global:\n", to);
+}
+
+void production_alertmanager_create(struct alertmanager_server *server, const char *directory,
+                                    uint16_t sink_port)
+{
+    struct buffer text;
+    buffer_init(&text, 0);
+    production_alertmanager_text(directory, sink_port, &text);
     alertmanager_server_create(server, directory, buffer_text(&text));
     buffer_free(&text);
 }

@@ -7,6 +7,10 @@
 #include <stdint.h>
 
 struct alertmanager_server;
+struct buffer;
+
+/* The configuration, in an empty buffer; directory gets a folder with the secrets. */
+void production_alertmanager_text(const char *directory, uint16_t sink_port, struct buffer *out);
 
 /* As alertmanager_server_create; directory holds the secrets, too. */
 void production_alertmanager_create(struct alertmanager_server *server, const char *directory,
