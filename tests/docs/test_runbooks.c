@@ -92,6 +92,21 @@ static void the_index_links_to_every_page(void **state)
     assert_int_equal(problems, 0);
 }
 
+static void every_page_is_linked_by_an_alert(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < pages.count; i++) {
+        size_t linked = 0;
+        for (size_t a = 0; a < alerts.count; a++) {
+            linked += strcmp(alerts.alerts[a].page, pages.names[i]) == 0;
+        }
+        if (is_runbook(pages.names[i]) && linked == 0) {
+            PROBLEM("%s: no alert links to it\n", pages.names[i]);
+        }
+    }
+    assert_int_equal(problems, 0);
+}
+
 static void every_page_has_all_sections_in_order(void **state)
 {
     (void)state;
@@ -248,6 +263,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(every_alert_links_to_a_page_that_is_there_and_names_it),
+        CASE(every_page_is_linked_by_an_alert),
         CASE(the_index_links_to_every_page),
         CASE(every_page_has_all_sections_in_order),
         CASE(every_block_says_what_it_is_for),
