@@ -13,7 +13,8 @@
 #include <stdlib.h>
 
 #define LOOK_BACK_RECORDS 1000  /* of a partition, read again at a start for what was resolved lately */
-#define ABANDONED_MS      30000 /* how long after the bus is back somebody else may take a partition over */
+#define PROBE_MS          5000  /* between two looks whether the bus is there */
+#define ABANDONED_MS      15000 /* how long it must be there without giving a lost partition back */
 #define SWEEP_MS          1000
 #define LOG_EVERY_MS      60000
 
@@ -21,7 +22,7 @@
 struct partition {
     int32_t number;
     bool is_open;
-    bool is_kept; /* lost with the bus: its alerts are kept alive until it is known who has it */
+    bool is_kept; /* lost, maybe with the bus: its alerts are kept alive until it is known who has it */
 };
 
 struct forward_worker {
@@ -33,7 +34,8 @@ struct forward_worker {
     struct partition *partitions;
     int32_t partition_count;
     int64_t sweep_ms;     /* steady: the next one */
-    int64_t connected_ms; /* steady: since when the bus is there; 0: it isn't */
+    int64_t probe_ms;     /* steady: the next one */
+    int64_t connected_ms; /* steady: since when the bus answers; 0: it doesn't */
     struct log_throttle unreadable_throttle, no_room_throttle;
 };
 
@@ -90,33 +92,71 @@ static int open_partition(void *context, const struct bus_partition *assigned, v
     return 0;
 }
 
-/* While the bus is away nobody can resolve these alerts or take them over, and Alertmanager would take our
- * silence for their end. */
 static void close_partition(void *context, void *state)
 {
     struct forward_worker *worker = context;
     struct partition *partition = state;
     partition->is_open = false;
-    if (bus_is_connected(worker->bus)) {
+    if (!partition->is_kept) {
         alert_table_close(worker->table, partition->number);
-    } else {
-        partition->is_kept = true;
     }
 }
 
-/* Back for long enough and still without it: another member has it. */
-static void drop_abandoned(struct forward_worker *worker)
+/* Maybe with the whole bus. While that is away nobody can resolve these alerts or take them over, and
+ * Alertmanager would take our silence for their end. */
+static void keep_partition(void *context, void *state)
+{
+    struct forward_worker *worker = context;
+    ((struct partition *)state)->is_kept = true;
+    worker->connected_ms = 0;
+    worker->probe_ms = 0;
+}
+
+static size_t count_partitions(const struct forward_worker *worker, bool (*is_so)(const struct partition *))
+{
+    size_t count = 0;
+    for (int32_t p = 0; p < worker->partition_count; p++) {
+        count += is_so(&worker->partitions[p]);
+    }
+    return count;
+}
+
+static bool is_open(const struct partition *partition)
+{
+    return partition->is_open;
+}
+
+static bool is_kept(const struct partition *partition)
+{
+    return partition->is_kept;
+}
+
+/* Asks the bus, since a client that waits to join again doesn't know. */
+static bool bus_has_been_back(struct forward_worker *worker)
 {
     const int64_t now_ms = steady_ms(worker);
-    if (!bus_is_connected(worker->bus)) {
-        worker->connected_ms = 0;
-    } else if (worker->connected_ms == 0) {
-        worker->connected_ms = now_ms;
+    int64_t begin = 0;
+    int64_t end = 0;
+    if (now_ms >= worker->probe_ms) {
+        const bool answers =
+            bus_read_offsets(worker->bus, TOPIC_ALERTS_FIRED, 0, &begin, &end, NULL) == BUS_OK;
+        worker->connected_ms = !answers ? 0 : worker->connected_ms == 0 ? now_ms : worker->connected_ms;
+        worker->probe_ms = steady_ms(worker) + PROBE_MS;
     }
-    for (int32_t p = 0; worker->connected_ms != 0 && p < worker->partition_count; p++) {
-        struct partition *partition = &worker->partitions[p];
-        if (partition->is_kept && now_ms - worker->connected_ms >= ABANDONED_MS) {
-            partition->is_kept = false;
+    return worker->connected_ms != 0 && now_ms - worker->connected_ms >= ABANDONED_MS;
+}
+
+/* A lost partition that doesn't come back is another member's: once this one has some again, or has waited.
+ */
+static void drop_abandoned(struct forward_worker *worker)
+{
+    if (count_partitions(worker, is_kept) == 0 ||
+        (count_partitions(worker, is_open) == 0 && !bus_has_been_back(worker))) {
+        return;
+    }
+    for (int32_t p = 0; p < worker->partition_count; p++) {
+        if (worker->partitions[p].is_kept) {
+            worker->partitions[p].is_kept = false;
             alert_table_close(worker->table, p);
         }
     }
@@ -253,6 +293,7 @@ const struct group_worker_calls *forward_worker_calls(void)
         .reached_end = reached_end,
         .between_turns = between_turns,
         .position = find_position,
+        .lost = keep_partition,
         .close = close_partition,
     };
     return &calls;

@@ -159,9 +159,13 @@ static void close_partition(struct group_worker *worker, struct partition *parti
 
 static void close_partitions(struct group_worker *worker, const struct bus_turn *turn)
 {
+    const struct group_worker_calls *calls = worker->spec->calls;
     for (size_t i = 0; i < turn->partition_count; i++) {
         struct partition *partition =
             find_partition(worker, turn->partitions[i].topic, turn->partitions[i].partition);
+        if (partition != NULL && turn->kind == BUS_LOST && calls->lost != NULL) {
+            calls->lost(worker->spec->context, partition->state);
+        }
         if (partition != NULL) {
             close_partition(worker, partition);
         }

@@ -52,6 +52,8 @@ struct group_worker_calls {
     int64_t (*position)(void *context, void *state, int64_t next);
     /* The commit holds: what was put is visible to everybody. (optional) */
     void (*committed)(void *context, void *state);
+    /* It is lost and not given up: nobody knows yet who has it. close follows. (optional) */
+    void (*lost)(void *context, void *state);
     /* The partition goes: given up after a commit, or lost (what wasn't committed never happened). Frees
      * state. */
     void (*close)(void *context, void *state);

@@ -1,6 +1,6 @@
 /* The real forwarder between a real bus and Debian's real Alertmanager, looked at from both ends.
  * test_alert_forwarder          on the embedded bus
- * test_alert_forwarder kafka    on a broker of its own */
+ * test_alert_forwarder kafka    on a broker of its own; a second argument names the cases */
 #include "alert/transition.h"
 #include "buffer/buffer.h"
 #include "bus/bus.h"
@@ -28,6 +28,7 @@
 #define PATIENCE_MS 30000
 
 static const char *kafka_url; /* NULL: each test has an embedded bus of its own */
+static struct kafka_broker broker;
 static unsigned tests_begun;
 
 struct world {
@@ -519,6 +520,31 @@ static void an_alert_that_fires_again_is_the_same_one_anew(void **state)
     assert_int_equal(count_told(world, 0, "resolved"), 3);
 }
 
+static void what_fires_is_kept_alive_while_the_bus_is_away(void **state)
+{
+    struct world *world = *state;
+    const char *const arguments[] = {"--alertmanager-url", world->am.url, "--ends-after=3s", NULL};
+    if (kafka_url == NULL) {
+        skip(); /* the embedded bus is never away */
+    }
+    alertmanager_server_start(&world->am);
+    start_forwarder(world, arguments);
+    fire(world, 0);
+    expect_told(world, 0, "firing", 1);
+    transition_writer_close(world->writer);
+    kafka_broker_kill(&broker);
+    process_sleep_ms(25000); /* the session is lost after 10 s */
+    expect_active(world, 0, 1);
+    assert_int_equal(count_told(world, 0, "resolved"), 0);
+    assert_int_equal(kafka_broker_start_again(&broker), 0);
+    world->writer = transition_writer_open(world->bus);
+    wait_until_ready(world);
+    resolve(world, 0);
+    expect_told(world, 0, "resolved", 1);
+    assert_int_equal(count_told(world, 0, "firing"), 1);
+    expect_lag(world, 0);
+}
+
 static void records_that_are_no_transition_are_counted_and_skipped(void **state)
 {
     struct world *world = *state;
@@ -551,7 +577,9 @@ static void wrong_settings_are_refused_by_name(void **state)
 
 int main(int argc, char **argv)
 {
-    struct kafka_broker broker = {0};
+    if (argc > 2) {
+        cmocka_set_test_filter(argv[2]); /* one case: its name, or with * */
+    }
     if (argc > 1 && strcmp(argv[1], "kafka") == 0) {
         const int code = kafka_broker_require(&broker);
         if (code != 0) {
@@ -570,6 +598,7 @@ int main(int argc, char **argv)
         FORWARDER_TEST(a_stalled_alertmanager_blocks_nobody_elses_delivery),
         FORWARDER_TEST(a_refused_alert_stands_alone_and_is_not_tried_for_ever),
         FORWARDER_TEST(an_alert_that_fires_again_is_the_same_one_anew),
+        FORWARDER_TEST(what_fires_is_kept_alive_while_the_bus_is_away),
         FORWARDER_TEST(records_that_are_no_transition_are_counted_and_skipped),
         FORWARDER_TEST(wrong_settings_are_refused_by_name),
     };
