@@ -301,6 +301,7 @@ int main(int argc, char **argv)
         .settings = settings,
         .setting_count = sizeof settings / sizeof settings[0],
         .without_bus = true,
+        .stops_others = true,
     };
     struct program *program = NULL;
     int code = program_start(&program, &spec, argc, argv);

@@ -18,7 +18,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAX_ROUTES 32
+#define MAX_ROUTES     32
+#define LONGEST_STOP_S 9 /* of the 10 that are promised */
 
 enum { CHOSEN_JSON, CHOSEN_TEXT }; /* --log-format json|text */
 
@@ -223,7 +224,7 @@ int program_start(struct program **out, const struct program_spec *spec, int arg
     harden_process();
     program->metrics = metric_set_create();
     add_build_info(program);
-    if (stop_signal_install() != 0) {
+    if (stop_signal_install(spec->stops_others ? 0 : LONGEST_STOP_S) != 0) {
         (void)fprintf(stderr, "%s: cannot install the signal handlers\n", spec->name);
         program_end(program);
         return PROGRAM_FAILED;

@@ -10,7 +10,8 @@
  *   }
  *
  * Common settings: --bus-url, -X, --listen, --log-format, --log-level.
- * Signals: SIGTERM and SIGINT set the stop flag and wake what was registered; a second one exits at once.
+ * Signals: SIGTERM and SIGINT set the stop flag and wake what was registered; a second one exits at once, and
+ * so does a program that hasn't ended within 10 s by itself.
  * SIGHUP reloads, where a program does (program_take_reload). SIGPIPE is ignored. GET /healthz, /readyz and
  * /metrics are always served; the program adds its own routes before program_serve. Exit codes: PROGRAM_DONE
  * 0, PROGRAM_FAILED 1, PROGRAM_USAGE 2. */
@@ -44,6 +45,7 @@ struct program_spec {
     size_t max_positionals;
     uint16_t default_port; /* 0: the program serves no HTTP and has no --listen */
     bool without_bus;      /* no --bus-url, no -X */
+    bool stops_others;     /* and so may take longer than 10 s itself */
 };
 
 /* NULL in *out: done already (help, version, refused), and the result is the exit code; a refusal is written

@@ -21,6 +21,7 @@ static atomic_bool reloading;
 static atomic_int stop_fd = -1;
 static atomic_int signal_count;
 static atomic_int first_signal;
+static atomic_uint longest_seconds;
 static _Atomic int64_t first_signal_ms;
 static _Atomic(struct bus_member *) sleeping_member;
 static atomic_int wakers; /* inside stop_signal_set, perhaps holding the member */
@@ -59,12 +60,23 @@ static void on_signal(int number)
     if (atomic_fetch_add(&signal_count, 1) == 0) {
         atomic_store(&first_signal, number);
         atomic_store(&first_signal_ms, steady_ms());
+        (void)alarm(atomic_load(&longest_seconds)); /* async-signal-safe, and 0 is none */
     } else if (number != atomic_load(&first_signal) ||
                steady_ms() - atomic_load(&first_signal_ms) >= SAME_SIGNAL_MS) {
         _exit(1);
     }
     stop_signal_set();
     errno = saved;
+}
+
+/* No line of the log: its time and its format can't be made in a handler. */
+static void on_alarm(int number)
+{
+    static const char why[] =
+        "not ended in time after the signal; what is uncommitted is done again at the next start\n";
+    (void)number;
+    (void)!write(STDERR_FILENO, why, sizeof why - 1);
+    _exit(1);
 }
 
 static void on_hangup(int number)
@@ -76,7 +88,7 @@ static void on_hangup(int number)
     errno = saved;
 }
 
-int stop_signal_install(void)
+int stop_signal_install(unsigned longest_s)
 {
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (fd < 0) {
@@ -89,6 +101,9 @@ int stop_signal_install(void)
     (void)sigemptyset(&action.sa_mask);
     (void)sigaction(SIGTERM, &action, NULL);
     (void)sigaction(SIGINT, &action, NULL);
+    atomic_store(&longest_seconds, longest_s);
+    action.sa_handler = on_alarm;
+    (void)sigaction(SIGALRM, &action, NULL);
     action.sa_handler = SIG_IGN;
     (void)sigaction(SIGPIPE, &action, NULL);
     return 0;

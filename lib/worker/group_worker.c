@@ -36,9 +36,10 @@ struct group_worker {
     size_t output_bytes;       /* put since the last commit */
     bool dirty;                /* something to commit besides positions */
     bool hurry;
-    bool whole;    /* the next commit has to be of all partitions: nobody knows whose an output is */
-    bool is_early; /* the commit under way is one that was hurried to */
-    bool leaving;  /* to be run again */
+    bool whole;      /* the next commit has to be of all partitions: nobody knows whose an output is */
+    bool is_early;   /* the commit under way is one that was hurried to */
+    bool is_refused; /* the last commit was */
+    bool leaving;    /* to be run again */
     int64_t next_commit_ms, next_tick_ms;
     struct log_throttle full_throttle;
 };
@@ -285,6 +286,7 @@ static int commit(struct group_worker *worker, bool all, struct error *error)
     int result = commit_with_patience(worker, error);
     worker->dirty = false;
     worker->output_bytes = 0;
+    worker->is_refused = result != BUS_OK;
     if (result == BUS_OK) {
         note_committed(worker);
     } else if (result == BUS_RESET) {
@@ -434,6 +436,17 @@ static int time_to_wait_ms(const struct group_worker *worker)
     return until <= now ? 0 : (int)(until - now);
 }
 
+/* Of a program that ends: 0 says that its work is committed. What isn't is done again at the next start. */
+static int commit_the_last(struct group_worker *worker, struct error *error)
+{
+    int result = commit(worker, true, error);
+    if (result == 0 && !worker->leaving && (worker->is_refused || !bus_is_connected(worker->spec->bus))) {
+        result = error_set(error, BUS_AWAY,
+                           "the bus didn't take the last commit; the next start does that work again");
+    }
+    return result;
+}
+
 static int run_loop(struct group_worker *worker, struct error *error)
 {
     const struct group_worker_calls *calls = worker->spec->calls;
@@ -457,7 +470,7 @@ static int run_loop(struct group_worker *worker, struct error *error)
             return result;
         }
     }
-    return commit(worker, true, error);
+    return commit_the_last(worker, error);
 }
 
 /* A member keeps its name over restarts: the one it was given, else the host's. */

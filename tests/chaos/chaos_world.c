@@ -202,17 +202,28 @@ void chaos_member_start(struct chaos_world *world, unsigned index, const char *f
     member->wanted = true;
 }
 
-void chaos_member_leave(struct chaos_world *world, unsigned index)
+static void leave(struct chaos_world *world, unsigned index, int worst_code)
 {
     struct member *member = &world->members[index];
     member->wanted = false;
     if (!chaos_member_is_running(world, index)) {
         return;
     }
-    int code = process_stop(member->process);
-    if (code != 0) {
+    process_signal(member->process, SIGTERM);
+    int code = process_wait(member->process, 10000);
+    if (code > worst_code) {
         fail_msg("%s ended with %d at SIGTERM; see %s (OBS_KEEP_TEMP)", member->name, code, member->log_path);
     }
+}
+
+void chaos_member_leave(struct chaos_world *world, unsigned index)
+{
+    leave(world, index, 0);
+}
+
+void chaos_member_leave_without_bus(struct chaos_world *world, unsigned index)
+{
+    leave(world, index, 1);
 }
 
 void chaos_member_freeze(struct chaos_world *world, unsigned index, int ms)

@@ -59,8 +59,9 @@ void chaos_traffic_freeze(struct chaos_world *world, int ms); /* SIGSTOP, later 
 /* failpoints: OBS_FAILPOINTS of this start; NULL: none. One that runs is killed first. */
 void chaos_member_start(struct chaos_world *world, unsigned index, const char *failpoints);
 void chaos_member_kill(struct chaos_world *world, unsigned index);
-void chaos_member_leave(struct chaos_world *world, unsigned index); /* SIGTERM; it must end in 15 s */
-void chaos_member_freeze(struct chaos_world *world, unsigned index, int ms); /* SIGSTOP, later SIGCONT */
+void chaos_member_leave(struct chaos_world *world, unsigned index); /* SIGTERM; it must end in 10 s, with 0 */
+void chaos_member_leave_without_bus(struct chaos_world *world, unsigned index); /* … or with 1 */
+void chaos_member_freeze(struct chaos_world *world, unsigned index, int ms);    /* SIGSTOP, later SIGCONT */
 bool chaos_member_is_running(struct chaos_world *world, unsigned index);
 /* Starts again what is wanted and has ended, as a supervisor does. */
 void chaos_mend(struct chaos_world *world);

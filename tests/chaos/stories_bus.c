@@ -51,7 +51,7 @@ static void restart_broker(struct chaos_world *world, bool kill)
         kafka_broker_stop(world->broker, true);
     }
     (void)chaos_pause(world, 3000);
-    chaos_member_leave(world, 1); /* with no broker to say goodbye to, too */
+    chaos_member_leave_without_bus(world, 1);
     assert_int_equal(kafka_broker_start_again(world->broker), 0);
     chaos_member_start(world, 1, NULL);
 }

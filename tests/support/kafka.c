@@ -99,18 +99,23 @@ void kafka_broker_stop(struct kafka_broker *broker, bool keep)
                      keep ? "--keep" : NULL); /* removes the directory, unless it keeps */
 }
 
-void kafka_broker_kill(struct kafka_broker *broker)
+void kafka_broker_signal(const struct kafka_broker *broker, int signal_number)
 {
     char path[TEST_PATH_BYTES];
     long pid = 0;
     path_join(path, broker->directory, "pid");
     FILE *file = fopen(path, "r");
     if (file != NULL && fscanf(file, "%ld", &pid) == 1 && pid > 1) {
-        (void)kill((pid_t)pid, SIGKILL);
+        (void)kill((pid_t)pid, signal_number);
     }
     if (file != NULL) {
         (void)fclose(file);
     }
+}
+
+void kafka_broker_kill(struct kafka_broker *broker)
+{
+    kafka_broker_signal(broker, SIGKILL);
     kafka_broker_stop(broker, true); /* forgets the number */
 }
 

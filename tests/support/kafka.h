@@ -26,6 +26,8 @@ int kafka_broker_start(struct kafka_broker *broker);
 void kafka_broker_stop(struct kafka_broker *broker, bool keep);
 int kafka_broker_start_again(struct kafka_broker *broker);
 void kafka_broker_kill(struct kafka_broker *broker); /* SIGKILL; its data stay */
+/* SIGSTOP: it takes connections and answers nothing, until SIGCONT. */
+void kafka_broker_signal(const struct kafka_broker *broker, int signal_number);
 
 /* Three brokers of one cluster; every topic is on all of them, and two must have what is acknowledged. */
 #define KAFKA_CLUSTER_BROKERS 3

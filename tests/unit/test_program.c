@@ -285,6 +285,20 @@ static void a_second_signal_exits_at_once(void **state)
     assert_in_range(now_ms() - begun, 0, 5000);
 }
 
+static void a_program_that_does_not_end_after_a_signal_is_ended_within_10_s(void **state)
+{
+    (void)state;
+    struct child child;
+    const char *const none[] = {NULL};
+    start_child(&child, hang, none);
+    wait_for(&child, "hanging");
+    int64_t begun = now_ms();
+    assert_int_equal(kill(child.pid, SIGTERM), 0);
+    assert_int_equal(end_child(&child), PROGRAM_FAILED);
+    assert_in_range(now_ms() - begun, 0, 10000);
+    assert_non_null(strstr(child.text, "not ended in time"));
+}
+
 static void the_same_signal_twice_in_a_row_is_one(void **state)
 {
     (void)state;
@@ -374,6 +388,7 @@ int main(void)
         cmocka_unit_test(wrong_usage_is_refused_with_exit_2),
         cmocka_unit_test(a_signal_stops_a_sleeping_program_at_once_and_cleanly),
         cmocka_unit_test(a_second_signal_exits_at_once),
+        cmocka_unit_test(a_program_that_does_not_end_after_a_signal_is_ended_within_10_s),
         cmocka_unit_test(the_same_signal_twice_in_a_row_is_one),
         cmocka_unit_test(the_first_signal_to_a_program_that_is_stopping_by_itself_is_not_the_second),
         cmocka_unit_test(health_readiness_and_metrics_are_served),
