@@ -134,6 +134,30 @@ static void much_state_comes_in_turns(void **state)
     reader_leave(&reader);
 }
 
+/* metrics-bridge reads two topics, and its restart was refused on Kafka as soon as it had state. */
+static void partitions_of_two_topics_share_the_state_of_their_number(void **state)
+{
+    struct world *world = *state;
+    const char *in = world_topic(world, "in", 2, false);
+    const char *more = world_topic(world, "more", 1, false);
+    const char *memory = world_topic(world, "state", 2, true);
+    const char *group = world_name(world, "group");
+    struct error error;
+    struct reader reader;
+    reader_join(&reader, world->bus, group, "m0", in, more, memory);
+    reader_run_until(&reader, has_partitions, 3);
+    check(bus_put_state(reader.member, 0, bytes_of("zero"), bytes_of("0"), &error), &error);
+    check(bus_put_state(reader.member, 1, bytes_of("one"), bytes_of("1"), &error), &error);
+    check(bus_commit(reader.member, &error), &error);
+    reader_leave(&reader);
+    reader_join(&reader, world->bus, group, "m0", in, more, memory);
+    reader_run_until(&reader, has_partitions, 3);
+    assert_int_equal(reader.state.count, 3); /* partition 0 of each topic gets its own look */
+    assert_string_equal(find_record(&reader.state, "zero")->value, "0");
+    assert_string_equal(find_record(&reader.state, "one")->value, "1");
+    reader_leave(&reader);
+}
+
 static void a_member_cannot_speak_for_what_it_does_not_hold(void **state)
 {
     struct world *world = *state;
@@ -189,6 +213,8 @@ int run_commit_cases(void)
         cmocka_unit_test_setup_teardown(long_keys_and_empty_values_of_state_come_back_by_partition,
                                         world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(much_state_comes_in_turns, world_set_up, world_tear_down),
+        cmocka_unit_test_setup_teardown(partitions_of_two_topics_share_the_state_of_their_number,
+                                        world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(a_member_cannot_speak_for_what_it_does_not_hold, world_set_up,
                                         world_tear_down),
         cmocka_unit_test_setup_teardown(two_members_commit_in_turn_and_nothing_is_counted_twice, world_set_up,

@@ -406,6 +406,7 @@ static int run_kafka(void)
         cmocka_unit_test(members_may_join_and_leave_at_any_time),
         cmocka_unit_test(a_stop_longer_than_the_lease_loses_and_repeats_nothing),
         cmocka_unit_test(a_producer_may_stop_or_die_in_mid_append),
+        cmocka_unit_test(two_processes_of_one_name_do_not_fight),
         cmocka_unit_test(what_time_alone_decides_is_told_once),
         cmocka_unit_test(a_network_may_cut_delay_and_swallow),
         cmocka_unit_test(a_broker_may_restart),

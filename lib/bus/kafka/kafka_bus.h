@@ -14,7 +14,7 @@
 #include <stdatomic.h>
 
 /* How long a question may take; with no broker in sight it is one try to see one. */
-#define KAFKA_ASK_MS      5000
+#define KAFKA_ASK_MS      3000
 #define KAFKA_ASK_AWAY_MS 2000
 
 /* What is known of a topic without asking again. */
@@ -79,9 +79,12 @@ int kafka_list_topics(struct bus *bus, struct bus_topic_info *topics, size_t lim
                       struct error *error);
 
 /* kafka_offsets.c: which: RD_KAFKA_OFFSET_BEGINNING or RD_KAFKA_OFFSET_END, as the client's isolation level
- * sees it; fills the offsets of all places, which are of one topic. BUS_AWAY: not now. */
+ * sees it; fills the offsets of all places. BUS_AWAY: not now. */
 int kafka_ask_offsets(struct kafka_bus *bus, rd_kafka_t *client, rd_kafka_topic_partition_list_t *places,
                       int64_t which, struct error *error);
+/* Of each place, as a committed reader sees it. */
+int kafka_ask_bounds(struct kafka_bus *bus, rd_kafka_topic_partition_list_t *places, int64_t *begins,
+                     int64_t *ends, struct error *error);
 int kafka_read_offsets(struct bus *bus, const char *topic, int32_t partition, int64_t *begin, int64_t *end,
                        struct error *error);
 

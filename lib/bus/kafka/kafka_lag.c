@@ -215,39 +215,44 @@ static void read_ages(struct kafka_bus *bus, struct bus_lag *rows, size_t count)
 
 /* --- rows ---- */
 
-static int fill_row(struct kafka_bus *bus, const char *group, const rd_kafka_topic_partition_t *place,
-                    struct bus_lag *row, struct error *error)
+static void fill_row(struct kafka_bus *bus, const char *group, const rd_kafka_topic_partition_t *place,
+                     int64_t begin, int64_t end, struct bus_lag *row)
 {
-    int64_t begin = 0;
-    int64_t end = 0;
-    *row =
-        (struct bus_lag){.partition = place->partition, .committed = place->offset < 0 ? -1 : place->offset};
+    *row = (struct bus_lag){
+        .partition = place->partition, .committed = place->offset < 0 ? -1 : place->offset, .end = end};
     (void)snprintf(row->group, sizeof row->group, "%s", group);
     (void)snprintf(row->topic, sizeof row->topic, "%s", place->topic);
-    int result = kafka_read_offsets(&bus->base, place->topic, place->partition, &begin, &end, error);
-    row->end = end;
     int64_t from = row->committed > begin ? row->committed : begin;
     row->lag = end > from ? end - from : 0;
     row->last_commit_ms = row->committed < 0 ? 0 : note_commit(bus, row);
-    return result;
 }
 
+/* Positions first, ends then: a lag is never negative, and a group that keeps up lags by what came between.
+ */
 static int read_group(struct kafka_bus *bus, const char *group, const rd_kafka_topic_partition_list_t *all,
                       struct bus_lag *rows, size_t limit, size_t *count, struct error *error)
 {
     rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_copy(all);
+    rd_kafka_topic_partition_list_t *places = rd_kafka_topic_partition_list_copy(all);
+    int64_t *bounds = calloc((size_t)all->cnt * 2, sizeof *bounds);
     size_t first = *count;
     for (int i = 0; i < offsets->cnt; i++) {
         offsets->elems[i].offset = RD_KAFKA_OFFSET_INVALID;
     }
-    int result = ask_committed(bus, group, offsets, error);
+    int result = bounds == NULL ? error_set(error, BUS_FATAL, "no memory for offsets")
+                                : ask_committed(bus, group, offsets, error);
+    if (result == BUS_OK) {
+        result = kafka_ask_bounds(bus, places, bounds, bounds + all->cnt, error);
+    }
     for (int i = 0; i < offsets->cnt && result == BUS_OK; i++) {
         if (*count < limit) {
-            result = fill_row(bus, group, &offsets->elems[i], &rows[*count], error);
+            fill_row(bus, group, &offsets->elems[i], bounds[i], bounds[all->cnt + i], &rows[*count]);
         }
         ++*count;
     }
     rd_kafka_topic_partition_list_destroy(offsets);
+    rd_kafka_topic_partition_list_destroy(places);
+    free(bounds);
     if (result == BUS_OK && first < limit) {
         read_ages(bus, rows + first, (*count < limit ? *count : limit) - first);
     }

@@ -47,7 +47,8 @@ bool kafka_member_add(struct kafka_member *member, const char *topic, int32_t nu
         member->partition_capacity = capacity;
     }
     struct kafka_partition *partition = &member->partitions[member->partition_count++];
-    *partition = (struct kafka_partition){.number = number, .phase = phase, .committed = -1, .ended_at = -1};
+    *partition = (struct kafka_partition){
+        .number = number, .phase = phase, .committed = -1, .ended_at = -1, .end = -1};
     (void)snprintf(partition->topic, sizeof partition->topic, "%s", topic);
     return true;
 }
@@ -264,6 +265,39 @@ void kafka_hold(struct bus_member *base, bool held)
 
 /* --- answers ---- */
 
+/* Of all partitions that wait for their start, in one question: asking for each would cost two a partition.
+ */
+static int ask_bounds(struct kafka_member *member, struct error *error)
+{
+    rd_kafka_topic_partition_list_t *places = rd_kafka_topic_partition_list_new((int)member->partition_count);
+    int64_t *bounds = calloc(member->partition_count * 2, sizeof *bounds);
+    for (size_t i = 0; i < member->partition_count; i++) {
+        rd_kafka_topic_partition_list_add(places, member->partitions[i].topic, member->partitions[i].number);
+    }
+    int result = bounds == NULL ? error_set(error, BUS_FATAL, "no memory for offsets")
+                                : kafka_ask_bounds(member->bus, places, bounds, bounds + places->cnt, error);
+    for (size_t i = 0; i < member->partition_count && result == BUS_OK; i++) {
+        member->partitions[i].begin = bounds[i];
+        member->partitions[i].end = bounds[member->partition_count + i];
+    }
+    rd_kafka_topic_partition_list_destroy(places);
+    free(bounds);
+    return result;
+}
+
+/* As of its assignment, but for who wants the very end, or starts again. */
+static int find_bounds(struct kafka_member *member, const struct kafka_partition *partition, int64_t from,
+                       int64_t *begin, int64_t *end, struct error *error)
+{
+    if (from == BUS_FROM_END || partition->phase == KAFKA_STARTED) {
+        return kafka_read_offsets(&member->bus->base, partition->topic, partition->number, begin, end, error);
+    }
+    int result = partition->end < 0 ? ask_bounds(member, error) : BUS_OK;
+    *begin = partition->begin;
+    *end = partition->end;
+    return result;
+}
+
 /* The offset that the client is to begin at. Where the brokers can't be asked, a logical one: it then finds
  * out by itself. */
 static int resolve_start(struct kafka_member *member, const struct kafka_partition *partition, int64_t from,
@@ -272,8 +306,7 @@ static int resolve_start(struct kafka_member *member, const struct kafka_partiti
     int64_t begin = 0;
     int64_t end = 0;
     bool anew = from == BUS_FROM_BEGINNING || (from == BUS_FROM_COMMITTED && partition->committed < 0);
-    int result =
-        kafka_read_offsets(&member->bus->base, partition->topic, partition->number, &begin, &end, error);
+    int result = find_bounds(member, partition, from, &begin, &end, error);
     if (result == BUS_AWAY) {
         *start = anew                         ? RD_KAFKA_OFFSET_BEGINNING
                  : from == BUS_FROM_COMMITTED ? partition->committed

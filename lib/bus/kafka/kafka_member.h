@@ -18,6 +18,7 @@ struct kafka_partition {
     int32_t number;
     enum kafka_phase phase;
     int64_t committed, start, ended_at; /* ended_at: position of an end that is still to be said; -1: none */
+    int64_t begin, end;                 /* when it was assigned; end -1: not known */
     char note[BUS_NOTE_BYTES + 1];
 };
 
@@ -38,7 +39,7 @@ struct kafka_member {
     size_t topic_count;
     char state_topic[BUS_TOPIC_BYTES]; /* "": none */
     size_t batch_records, batch_bytes;
-    int64_t session_timeout_ms;
+    int64_t session_timeout_ms, fenced_ms; /* fenced_ms: when it was last put out by its own name; 0: never */
     rd_kafka_t *consumer;
 
     struct kafka_partition *partitions;

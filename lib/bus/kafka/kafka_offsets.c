@@ -8,6 +8,7 @@
 
 #define NEW_TOPIC_TRIES   10
 #define NEW_TOPIC_WAIT_MS 200
+#define LOOK_MS           1000
 
 /* A topic that was just made is known to the controller a moment before its leader knows of it; a new leader
  * doesn't know its end at once. */
@@ -20,16 +21,11 @@ static bool is_not_led_yet(rd_kafka_resp_err_t code)
 }
 
 /* Who leads by now? The client would find out by itself, at its next regular look. */
-static void look_for_leaders(rd_kafka_t *client, const char *topic, int timeout_ms)
+static void look_for_leaders(rd_kafka_t *client)
 {
     const struct rd_kafka_metadata *metadata = NULL;
-    rd_kafka_topic_t *handle = rd_kafka_topic_new(client, topic, NULL);
-    if (handle != NULL &&
-        rd_kafka_metadata(client, 0, handle, &metadata, timeout_ms) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    if (rd_kafka_metadata(client, 1, NULL, &metadata, LOOK_MS) == RD_KAFKA_RESP_ERR_NO_ERROR) {
         rd_kafka_metadata_destroy(metadata);
-    }
-    if (handle != NULL) {
-        rd_kafka_topic_destroy(handle);
     }
 }
 
@@ -57,7 +53,7 @@ int kafka_ask_offsets(struct kafka_bus *bus, rd_kafka_t *client, rd_kafka_topic_
     for (int i = 0; i < NEW_TOPIC_TRIES && places->cnt > 0; i++) {
         code = ask_once(client, places, which, kafka_ask_ms(bus));
         if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-            look_for_leaders(client, places->elems[0].topic, KAFKA_ASK_AWAY_MS);
+            look_for_leaders(client);
         }
         if (!is_not_led_yet(code)) {
             break;
@@ -66,6 +62,22 @@ int kafka_ask_offsets(struct kafka_bus *bus, rd_kafka_t *client, rd_kafka_topic_
         (void)nanosleep(&pause, NULL);
     }
     return kafka_result(bus, code, "asking for offsets", error);
+}
+
+int kafka_ask_bounds(struct kafka_bus *bus, rd_kafka_topic_partition_list_t *places, int64_t *begins,
+                     int64_t *ends, struct error *error)
+{
+    int result = kafka_ask_offsets(bus, bus->asker, places, RD_KAFKA_OFFSET_BEGINNING, error);
+    for (int i = 0; i < places->cnt && result == BUS_OK; i++) {
+        begins[i] = places->elems[i].offset;
+    }
+    if (result == BUS_OK) { /* the asker's isolation level is read_committed: the last stable offset */
+        result = kafka_ask_offsets(bus, bus->asker, places, RD_KAFKA_OFFSET_END, error);
+    }
+    for (int i = 0; i < places->cnt && result == BUS_OK; i++) {
+        ends[i] = places->elems[i].offset;
+    }
+    return result;
 }
 
 int kafka_read_offsets(struct bus *base, const char *name, int32_t partition, int64_t *begin, int64_t *end,
@@ -81,13 +93,8 @@ int kafka_read_offsets(struct bus *base, const char *name, int32_t partition, in
         return error_set(error, BUS_REFUSED, "topic %s has no partition %d", name, partition);
     }
     rd_kafka_topic_partition_list_t *place = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_t *item = rd_kafka_topic_partition_list_add(place, name, partition);
-    result = kafka_ask_offsets(bus, bus->asker, place, RD_KAFKA_OFFSET_BEGINNING, error);
-    *begin = item->offset;
-    if (result == BUS_OK) { /* the client's isolation level is read_committed: the last stable offset */
-        result = kafka_ask_offsets(bus, bus->asker, place, RD_KAFKA_OFFSET_END, error);
-        *end = item->offset;
-    }
+    rd_kafka_topic_partition_list_add(place, name, partition);
+    result = kafka_ask_bounds(bus, place, begin, end, error);
     rd_kafka_topic_partition_list_destroy(place);
     return result;
 }

@@ -193,7 +193,9 @@ int kafka_restore_begin(struct kafka_restore **out, struct kafka_bus *bus, const
     restore->opaque.bus = bus;
     restore->topic = topic;
     for (size_t i = 0; i < count; i++) {
-        restore->parts[restore->part_count++].number = partitions[i];
+        if (find_part(restore, partitions[i]) == NULL) { /* one of each topic may want it */
+            restore->parts[restore->part_count++].number = partitions[i];
+        }
     }
     int result = ask_high_watermarks(restore, error);
     if (result == BUS_OK) {
@@ -275,6 +277,11 @@ static void free_part(struct part *part)
 void kafka_restore_done_with(struct kafka_restore *restore, int32_t partition)
 {
     free_part(find_part(restore, partition));
+}
+
+void kafka_restore_rewind(struct kafka_restore *restore, int32_t partition)
+{
+    find_part(restore, partition)->taken = 0;
 }
 
 void kafka_restore_end(struct kafka_restore *restore)

@@ -14,6 +14,7 @@
 
 struct kafka_restore;
 
+/* partitions: may name one twice, for two input topics that share it. */
 int kafka_restore_begin(struct kafka_restore **out, struct kafka_bus *bus, const char *topic,
                         const int32_t *partitions, size_t count, struct error *error);
 /* Is it one of those it was begun with? */
@@ -26,6 +27,7 @@ int kafka_restore_read(struct kafka_restore *restore, int32_t partition, int tim
 size_t kafka_restore_take(struct kafka_restore *restore, int32_t partition, struct bus_record *records,
                           size_t limit);
 void kafka_restore_done_with(struct kafka_restore *restore, int32_t partition);
-void kafka_restore_end(struct kafka_restore *restore); /* NULL is fine */
+void kafka_restore_rewind(struct kafka_restore *restore, int32_t partition); /* take begins again */
+void kafka_restore_end(struct kafka_restore *restore);                       /* NULL is fine */
 
 #endif

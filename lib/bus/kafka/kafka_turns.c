@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FENCED_AGAIN_MS 300000
 #define SLICE_MS                                                                                             \
     100 /* how long one wait lasts at most: bus_wake sets a flag, a signal handler can do no more */
 
@@ -69,6 +70,7 @@ static bool lost_turn(struct kafka_member *member, struct bus_turn *turn)
     for (size_t i = 0; i < member->partition_count; i++) {
         member->partitions[i].phase = KAFKA_ASKING;
         member->partitions[i].ended_at = -1;
+        member->partitions[i].end = -1;
     }
     member->lost = false;
     member->revoking = false;
@@ -137,6 +139,18 @@ static bool has_restoring(const struct kafka_member *member)
     return false;
 }
 
+/* Of another input topic, which has its state under the same number. */
+static bool is_wanted_again(const struct kafka_member *member, const struct kafka_partition *done)
+{
+    for (size_t i = 0; i < member->partition_count; i++) {
+        const struct kafka_partition *other = &member->partitions[i];
+        if (other != done && other->number == done->number && other->phase == KAFKA_RESTORING) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* All that wait for their state, at once. */
 static int begin_restore(struct kafka_member *member, struct error *error)
 {
@@ -192,8 +206,12 @@ static int restore_some(struct kafka_member *member, struct kafka_partition *par
         .kind = count > 0 ? BUS_STATE : BUS_RESTORED, .records = member->records, .record_count = count};
     add_to_turn(member, turn, partition);
     if (count == 0) {
-        kafka_restore_done_with(member->restore, partition->number);
         partition->phase = KAFKA_WAITING;
+        if (is_wanted_again(member, partition)) {
+            kafka_restore_rewind(member->restore, partition->number);
+        } else {
+            kafka_restore_done_with(member->restore, partition->number);
+        }
     }
     if (count == 0 && !has_restoring(member)) {
         kafka_restore_end(member->restore);
@@ -252,18 +270,38 @@ static int serve_group(struct kafka_member *member, int timeout_ms, struct error
     return result;
 }
 
-/* A client that has failed for good can't be used again. With static membership that means: a second process
- * has joined under this member's name. Beginning anew would put that one out in turn, and so on for ever. */
-static int check_alive(const struct kafka_member *member, struct error *error)
+/* The group has put this client out because another one has joined under its name. That may be itself: when
+ * the coordinator dies, a join that is sent again can count as a newer one. So it joins once more; whoever is
+ * put out twice in a short time has a second process beside it, and the two would go on for ever. */
+static int join_again(struct kafka_member *member, struct error *error)
 {
-    char why[256];
-    rd_kafka_resp_err_t code = member->consumer == NULL
-                                   ? RD_KAFKA_RESP_ERR_NO_ERROR
-                                   : rd_kafka_fatal_error(member->consumer, why, sizeof why);
-    if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) {
+    int64_t now_ms = clock_steady_ms(clock_system());
+    if (member->partition_count > 0) { /* the caller hears that first, in the next round */
+        member->lost = true;
+        return BUS_OK;
+    }
+    if (member->fenced_ms != 0 && now_ms - member->fenced_ms < FENCED_AGAIN_MS) {
         return error_set(error, BUS_FATAL,
                          "another process has joined group %s as '%s': give each member a name of its own",
                          member->group, member->member_id);
+    }
+    member->fenced_ms = now_ms;
+    log_warn_with(member->bus->log, "put out of the group by its own name, joining once more",
+                  log_text("group", member->group), log_text("member_id", member->member_id));
+    kafka_member_take_from_client(member);
+    kafka_member_close_consumer(member);
+    member->revoking = false;
+    member->lost = false;
+    return kafka_member_open_consumer(member, error) == BUS_OK ? BUS_OK : BUS_FATAL;
+}
+
+/* A client that has failed for good can't be used again. */
+static int check_alive(struct kafka_member *member, struct error *error)
+{
+    char why[256];
+    rd_kafka_resp_err_t code = rd_kafka_fatal_error(member->consumer, why, sizeof why);
+    if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) {
+        return join_again(member, error);
     }
     return code == RD_KAFKA_RESP_ERR_NO_ERROR ? BUS_OK
                                               : error_set(error, BUS_FATAL, "the Kafka client: %s", why);
