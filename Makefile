@@ -92,7 +92,7 @@ test-cov: install ## tests with line coverage; fails under 80 % of lib/ and apps
 		--fail-under-line 80 build/coverage
 
 .PHONY: lint
-lint: install ## format, layers, clang and clang-tidy, shell, YAML, rules
+lint: install ## format, layers, clang and clang-tidy, shell, YAML, rules, dashboards
 	@scripts/lint
 
 .PHONY: docs
@@ -105,6 +105,11 @@ slo-rules: ## rules/slo-*.yaml anew, from docs/slos/*.yaml (docs/slo.md)
 	@$(call configure,release)
 	@cmake --build --preset release --target slo-rules
 	@build/bin/slo-rules
+
+.PHONY: dashboards
+dashboards: ## dashboards/*.json anew, from dashboards/source/*.jq (docs/dashboards.md)
+	@$(packages) build test
+	@scripts/make-dashboards
 
 .PHONY: bench
 bench: install ## benchmarks, side by side with what they are compared with

@@ -91,7 +91,7 @@ static void hand_on(struct reading *reading)
             .file = reading->file,
             .panel = reading->title,
             .expression = buffer_text(&expression),
-            .rare = reading->rare || strstr(reading->file, "kubernetes") != NULL,
+            .rare = reading->rare || reading->title[0] == '\0' || strstr(reading->file, "kubernetes") != NULL,
         };
         reading->take(reading->context, &query);
     }
@@ -109,8 +109,8 @@ static void take_text(struct reading *reading, uint32_t depth, const char *text,
         snprintf(reading->expressions[reading->count++], EXPRESSION_BYTES, "%.*s", (int)size, text);
     } else if (of_panel && strcmp(reading->key, "title") == 0) {
         snprintf(reading->title, sizeof reading->title, "%.*s", (int)size, text);
-    } else if (of_panel && strcmp(reading->key, "description") == 0) {
-        reading->rare = memmem(text, size, "[rare]", 6) != NULL;
+    } else if (strcmp(reading->key, "noValue") == 0) {
+        reading->rare = true;
     }
 }
 

@@ -9,9 +9,9 @@ struct buffer;
 
 struct dashboard_query {
     const char *file;       /* "dashboards/golden-signals.json" */
-    const char *panel;      /* its title; "" for a variable's */
+    const char *panel;      /* its title; "" for an annotation's */
     const char *expression; /* variables replaced: $service and all others by .+, $__rate_interval by 1m … */
-    bool rare;              /* the panel's description says [rare], or kubernetes-platform.json */
+    bool rare; /* an annotation's, kubernetes-platform.json's, or the panel says what no value means (noValue) */
 };
 
 /* The query as Grafana would send it: "$service", "${service:regex}", "[[service]]" -> ".+",
