@@ -123,6 +123,12 @@ latency: install ## from the event that decides to an alert that can be read, at
 	@cmake --build --preset release --target programs latency_probe
 	@scripts/measure-latency
 
+.PHONY: delivery
+delivery: install ## from a fault to Slack and PagerDuty: the whole way, four faults one after the other (5 minutes)
+	@$(call configure,release)
+	@cmake --build --preset release --target programs test_alert_delivery
+	@build/tests/test_alert_delivery measure
+
 .PHONY: score
 score: build-native ## how well faults are found, beside two references on the same records; 2-3 minutes (SEED=1; docs/scored.md)
 	@cmake --build --preset release --target score

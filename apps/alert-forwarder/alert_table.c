@@ -109,7 +109,7 @@ void alert_table_destroy(struct alert_table *table)
 
 /* Where there is no room to note it, the partition is taken for caught up: at worst an alert that is over is
  * told and resolved. */
-static void set_behind(struct alert_table *table, int32_t partition, bool is_behind)
+static void set_behind(struct alert_table *table, int32_t partition, bool value)
 {
     const size_t index = (size_t)partition;
     if (index >= table->behind_count) {
@@ -121,7 +121,7 @@ static void set_behind(struct alert_table *table, int32_t partition, bool is_beh
         table->behind = behind;
         table->behind_count = index + 1;
     }
-    table->behind[index] = is_behind;
+    table->behind[index] = value;
 }
 
 static bool is_behind(const struct alert_table *table, int32_t partition)
@@ -215,17 +215,33 @@ bool alert_table_restore(struct alert_table *table, int32_t partition,
     return alert != NULL;
 }
 
+/* By the log's order where it is known. What alerts.active told has no place in it: behind the end its
+ * sequence decides, beyond the end everything is later. */
+static bool is_news(const struct alert_table *table, const struct tracked *alert, int64_t offset,
+                    const struct alert_transition *transition)
+{
+    const uint32_t known = alert->transition.sequence;
+    if (transition->sequence == known) {
+        return false;
+    }
+    if (alert->offset == NO_OFFSET && known > 0) {
+        return transition->sequence > known || !is_behind(table, alert->partition);
+    }
+    return known == 0 || offset > alert->offset;
+}
+
 bool alert_table_take(struct alert_table *table, int32_t partition, int64_t offset,
                       const struct alert_transition *transition)
 {
     (void)pthread_mutex_lock(&table->lock);
     struct tracked *alert = find_or_add(table, partition, transition->fingerprint);
-    if (alert != NULL && transition->sequence > alert->transition.sequence) {
+    if (alert != NULL && is_news(table, alert, offset, transition)) {
         change(table, alert, offset, transition);
         alert->live = !is_behind(table, partition);
         alert->held = !alert->live && transition->state == ALERT_FIRING;
-    } else if (alert != NULL && transition->sequence == alert->transition.sequence) {
-        alert->offset = offset; /* alerts.active told it before */
+    } else if (alert != NULL && alert->offset == NO_OFFSET &&
+               transition->sequence == alert->transition.sequence) {
+        alert->offset = offset; /* here is its place */
     }
     (void)pthread_mutex_unlock(&table->lock);
     return alert != NULL;

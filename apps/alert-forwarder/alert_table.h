@@ -11,8 +11,8 @@
  *
  * While a partition is read up to its end after a start (alert_table_open … alert_table_caught_up), alerts of
  * alerts.active are told at once; those that only the log knows are held back until the end is reached, since
- * their resolution may follow. Sequences decide what is news, so reading a stretch of the log twice changes
- * nothing.
+ * their resolution may follow. Offsets, and for what alerts.active says sequences, decide what is news, so
+ * reading a stretch of the log twice changes nothing, and sequences that begin anew stop nothing.
  *
  * Memory: about 1.5 KiB an alert, most_alerts of them; past that a new one is refused and counted. Times:
  * wall for what people see, steady (ms) for what is due. Threads: any; one lock, held for microseconds and

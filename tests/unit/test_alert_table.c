@@ -161,6 +161,23 @@ static void reading_a_stretch_of_the_log_twice_changes_nothing(void **state)
     end(&b);
 }
 
+static void sequences_that_begin_anew_are_heard(void **state)
+{
+    struct bench b;
+    (void)state;
+    begin(&b, 1);
+    restore(&b, 1, 7);
+    take(&b, 1, 7, 10);
+    restore(&b, 2, 7); /* whose record is older than what is read again */
+    alert_table_caught_up(b.table, 0);
+    assert_int_equal(tell(&b, 0), 2);
+    take(&b, 1, 1, 11); /* the processor's state was thrown away */
+    take(&b, 1, 2, 12);
+    take(&b, 2, 2, 13);
+    assert_int_equal(count_text(due(&b, 0), "\"reason\":\"clear\""), 2);
+    end(&b);
+}
+
 static void the_position_waits_for_every_target_and_for_nothing_else(void **state)
 {
     struct bench b;
@@ -430,6 +447,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_only_the_log_knows_is_held_back_until_its_end_is_reached),
         cmocka_unit_test(reading_a_stretch_of_the_log_twice_changes_nothing),
+        cmocka_unit_test(sequences_that_begin_anew_are_heard),
         cmocka_unit_test(the_position_waits_for_every_target_and_for_nothing_else),
         cmocka_unit_test(a_change_that_came_during_the_answer_is_still_owed),
         cmocka_unit_test(a_firing_alert_is_repeated_and_a_resolved_one_for_five_minutes),
