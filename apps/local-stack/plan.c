@@ -64,7 +64,8 @@ static void add_bridge(struct part *part, const struct options *options)
     add_own_program(part, options);
     add(part, "--max-series=%lld", (long long)options->max_series);
     add(part, "--zero-first=%lldms", (long long)options->scrape_ms);
-    add(part, "--lag-interval=2s"); /* the status line reads it as often */
+    /* The status line reads it every 2 s, and Prometheus as often as it scrapes. */
+    add(part, "--lag-interval=%lldms", (long long)(options->scrape_ms < 2000 ? options->scrape_ms : 2000));
 }
 
 static void add_forwarder(struct part *part, const struct options *options)
