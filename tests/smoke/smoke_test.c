@@ -19,7 +19,14 @@
 #define SERVICE "inventory-service"
 #define REGION  "eu-west-1"
 
-enum { BRIDGE = 8080, SIMULATOR = 8081, PROCESSOR = 8082, PROMETHEUS = 9090, ALERTMANAGER = 9093 };
+enum {
+    BRIDGE = 8080,
+    SIMULATOR = 8081,
+    PROCESSOR = 8082,
+    FORWARDER = 8084,
+    PROMETHEUS = 9090,
+    ALERTMANAGER = 9093
+};
 
 static const char *url(int port, const char *path)
 {
@@ -52,9 +59,11 @@ static void every_program_is_alive_and_ready(void **state)
     static const struct {
         int port;
         const char *who;
-    } own[] = {
-        {SIMULATOR, "workload-simulator"}, {PROCESSOR, "stream-processor"}, {BRIDGE, "metrics-bridge"}};
-    for (size_t i = 0; i < 3; i++) {
+    } own[] = {{SIMULATOR, "workload-simulator"},
+               {PROCESSOR, "stream-processor"},
+               {BRIDGE, "metrics-bridge"},
+               {FORWARDER, "alert-forwarder"}};
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
         check_answer(own[i].port, "/healthz", own[i].who);
         check_answer(own[i].port, "/readyz", own[i].who);
     }
@@ -123,7 +132,7 @@ static bool prometheus_has_all(void *context)
 {
     (void)context;
     const char *base = url(PROMETHEUS, "");
-    return prometheus_value(base, "count(up == 1)") >= 5 &&
+    return prometheus_value(base, "count(up == 1)") >= 6 &&
            prometheus_value(base, "sum(rate(http_server_requests_total[1m]))") > 0 &&
            prometheus_value(base, "count(kafka_consumergroup_lag)") > 0;
 }
@@ -177,6 +186,20 @@ static bool is_told(void *context)
     return count_told(context) > 0;
 }
 
+/* Alertmanager's labels, as it writes them. */
+static bool alertmanager_has_it(void *context)
+{
+    const bool *expected = context;
+    struct buffer page;
+    buffer_init(&page, 0);
+    const bool is_there =
+        net_get(url(ALERTMANAGER, "/api/v2/alerts"), &page) == 200 &&
+        strstr(buffer_text(&page), "{\"alertname\":\"HighErrorRate\",\"cloud_region\":\"" REGION
+                                   "\",\"detector\":\"stream\",\"service_name\":\"" SERVICE "\"") != NULL;
+    buffer_free(&page);
+    return is_there == *expected;
+}
+
 static void a_fault_is_told_once_when_it_begins_and_once_when_it_is_over(void **state)
 {
     (void)state;
@@ -201,9 +224,13 @@ static void a_fault_is_told_once_when_it_begins_and_once_when_it_is_over(void **
     const int64_t begin_ms = clock_steady_ms(clock_system());
     assert_true(process_wait_until(is_told, &firing, 30000));
     print_message("  firing   after %4.1f s\n", (double)(clock_steady_ms(clock_system()) - begin_ms) / 1000);
+    if (!process_wait_until(alertmanager_has_it, &(bool){true}, 10000)) {
+        fail_msg("Alertmanager hasn't heard of it: the alert-forwarder's log says more");
+    }
     assert_true(process_wait_until(is_told, &resolved, 180000));
     print_message("  resolved after %4.1f s (the fault lasted 20 s)\n",
                   (double)(clock_steady_ms(clock_system()) - begin_ms) / 1000);
+    assert_true(process_wait_until(alertmanager_has_it, &(bool){false}, 10000));
     process_sleep_ms(3000);
     assert_int_equal(count_told(&firing), 1);
     assert_int_equal(count_told(&resolved), 1);
