@@ -70,18 +70,17 @@ static double read_weight(const char *at, const char *end)
     if (at == end || (*at != '0' && *at != '1')) {
         return 0;
     }
-    double weight = *at++ - '0';
+    int thousandths = 1000 * (*at++ - '0');
     if (at < end && *at++ != '.') {
         return 0;
     }
-    double digit = 0.1;
-    for (; at < end; at++, digit /= 10) {
+    for (int unit = 100; at < end; at++, unit /= 10) {
         if (*at < '0' || *at > '9') {
             return 0;
         }
-        weight += digit * (*at - '0');
+        thousandths += unit * (*at - '0');
     }
-    return weight <= 1 ? weight : 0;
+    return thousandths <= 1000 ? thousandths / 1000.0 : 0;
 }
 
 bool http_accepted_next(const char **at, struct http_accepted *out)
