@@ -58,7 +58,7 @@ static bool join(struct series_counters *counters, struct counter_row *row, cons
     struct packed_numbers *joined = NULL;
     if (label_numbers_unpack(&sum, row->kind, row->numbers) &&
         label_numbers_unpack(&more, row->kind, other->numbers) && label_numbers_add(&sum, &more)) {
-        joined = label_numbers_pack(&sum, row->kind, &scratch);
+        joined = label_numbers_pack(&sum, row->kind, NULL, &scratch);
     }
     label_numbers_deinit(&sum);
     label_numbers_deinit(&more);

@@ -45,7 +45,7 @@ bool counter_partition_next_saved(struct counter_partition *partition, int64_t n
     }
     partition->saving = set->next_touched;
     packed_numbers_drop(set->saved); /* of a commit that did not come about */
-    set->saved = label_numbers_pack(&set->live, set->kind, &partition->value);
+    set->saved = label_numbers_pack(&set->live, set->kind, set->shown, &partition->value);
     *key = (struct bus_bytes){set->key, set->key_bytes};
     *value = set->saved == NULL ? (struct bus_bytes){0}
                                 : (struct bus_bytes){set->saved->data, set->saved->record_bytes};
@@ -61,6 +61,7 @@ void counter_partition_commit(struct counter_partition *partition, int64_t now_m
         set->shown = set->saved;
         set->saved = NULL;
         set->is_touched = false;
+        label_numbers_forget_exemplars(&set->live);
     }
     memcpy(partition->shown_totals, partition->totals, sizeof partition->totals);
     (void)pthread_mutex_unlock(&partition->counters->lock);
@@ -115,7 +116,7 @@ int counter_partition_restore(struct counter_partition *partition, struct bus_by
     if (label_numbers_read(&set->live, set->kind, value, set->labels, error) != 0) {
         return -1;
     }
-    struct packed_numbers *shown = label_numbers_pack(&set->live, set->kind, &partition->value);
+    struct packed_numbers *shown = label_numbers_pack(&set->live, set->kind, NULL, &partition->value);
     if (shown == NULL) {
         return error_set(error, -1, "no memory for counters");
     }

@@ -21,9 +21,7 @@ void label_numbers_init(struct label_numbers *numbers, enum counter_kind kind)
 
 void label_numbers_deinit(struct label_numbers *numbers)
 {
-    free(numbers->exemplars);
-    numbers->exemplars = NULL;
-    numbers->exemplar_buckets = 0;
+    label_numbers_forget_exemplars(numbers);
     native_histogram_deinit(&numbers->native);
 }
 
@@ -150,11 +148,44 @@ static void write_record(struct buffer *out, const struct label_numbers *numbers
     }
 }
 
-static void write_tail(struct buffer *out, const struct label_numbers *numbers, enum counter_kind kind)
+/* Where the exemplars of what was packed are; their bits in *mask. */
+static const unsigned char *packed_exemplars(const struct packed_numbers *packed, unsigned *mask)
+{
+    *mask = 0;
+    if (packed == NULL) {
+        return NULL;
+    }
+    struct reader reader = {.at = packed->data + packed->record_bytes,
+                            .left = packed->bytes - packed->record_bytes};
+    *mask = (unsigned)take_number(&reader, 2);
+    return reader.at;
+}
+
+static void write_exemplars(struct buffer *out, const struct label_numbers *numbers,
+                            const struct packed_numbers *before)
+{
+    unsigned old;
+    const unsigned char *old_at = packed_exemplars(before, &old);
+    unsigned new = numbers->exemplar_buckets;
+    const struct metric_exemplar *new_at = numbers->exemplars;
+    put_number(out, old | new, 2);
+    for (size_t v = 0; v < COUNTER_VALUES; v++) {
+        if ((new >> v & 1) != 0) {
+            buffer_append(out, new_at++, sizeof *new_at);
+        } else if ((old >> v & 1) != 0) {
+            buffer_append(out, old_at, sizeof *new_at);
+        }
+        if ((old >> v & 1) != 0) {
+            old_at += sizeof *new_at;
+        }
+    }
+}
+
+static void write_tail(struct buffer *out, const struct label_numbers *numbers, enum counter_kind kind,
+                       const struct packed_numbers *before)
 {
     if (kind == COUNTER_REQUESTS) {
-        put_number(out, numbers->exemplar_buckets, 2);
-        buffer_append(out, numbers->exemplars, bits(numbers->exemplar_buckets) * sizeof *numbers->exemplars);
+        write_exemplars(out, numbers, before);
     } else if (kind == COUNTER_CLASSES) {
         put_real(out, numbers->cpu);
         put_real(out, numbers->memory);
@@ -162,13 +193,20 @@ static void write_tail(struct buffer *out, const struct label_numbers *numbers, 
     }
 }
 
+void label_numbers_forget_exemplars(struct label_numbers *numbers)
+{
+    free(numbers->exemplars);
+    numbers->exemplars = NULL;
+    numbers->exemplar_buckets = 0;
+}
+
 struct packed_numbers *label_numbers_pack(const struct label_numbers *numbers, enum counter_kind kind,
-                                          struct buffer *scratch)
+                                          const struct packed_numbers *before, struct buffer *scratch)
 {
     buffer_clear(scratch);
     write_record(scratch, numbers, kind);
     size_t record_bytes = scratch->size;
-    write_tail(scratch, numbers, kind);
+    write_tail(scratch, numbers, kind, before);
     struct packed_numbers *packed = scratch->failed ? NULL : malloc(sizeof *packed + scratch->size);
     if (packed == NULL) {
         return NULL;

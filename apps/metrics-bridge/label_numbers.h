@@ -51,9 +51,12 @@ bool label_numbers_count(struct label_numbers *numbers, double duration_s, uint6
 /* All of other's into numbers; samples of the later one. False: no memory. */
 bool label_numbers_add(struct label_numbers *numbers, const struct label_numbers *other);
 
-/* With one holder; scratch: memory to work in. NULL: no memory. */
+/* With one holder; scratch: memory to work in. before: what was packed last, whose exemplars go on in buckets
+ * that have no newer one; NULL: nothing. NULL: no memory. */
 struct packed_numbers *label_numbers_pack(const struct label_numbers *numbers, enum counter_kind kind,
-                                          struct buffer *scratch);
+                                          const struct packed_numbers *before, struct buffer *scratch);
+/* They are in what was packed: the memory for another label set's. */
+void label_numbers_forget_exemplars(struct label_numbers *numbers);
 /* As they are shown: while a label set stands at zero, its values are 0. numbers was initialised and may have
  * been used before; its memory is used again. False: no memory. */
 bool label_numbers_unpack(struct label_numbers *numbers, enum counter_kind kind,

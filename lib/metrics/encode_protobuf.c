@@ -154,7 +154,7 @@ static exemplar_message *set_exemplar(struct exemplar_place *place, const struct
 
 /* +Inf goes without saying, unless it has an exemplar. */
 static void set_buckets(struct protobuf_scratch *scratch, const struct metric_histogram *histogram,
-                        bool classic, bool native, histogram_message *message)
+                        bool classic, histogram_message *message)
 {
     const struct metric_exemplar *exemplar = histogram->exemplars;
     size_t exemplars = 0;
@@ -176,7 +176,7 @@ static void set_buckets(struct protobuf_scratch *scratch, const struct metric_hi
             histogram->bound_count + (scratch->buckets[histogram->bound_count].exemplar != NULL);
         message->bucket = scratch->bucket_pointers;
     }
-    if (native) {
+    if (!classic) { /* readers of the native form look at the buckets too */
         message->n_exemplars = exemplars;
         message->exemplars = scratch->exemplar_pointers;
     }
@@ -253,7 +253,7 @@ static void append_point(struct metric_encoder *encoder, const struct metric_sou
     case METRIC_HISTOGRAM: {
         bool native = point->histogram.native != NULL && (encoder->histograms & METRIC_NATIVE) != 0;
         bool classic = !native || (encoder->histograms & METRIC_CLASSIC) != 0;
-        set_buckets(scratch, &point->histogram, classic, native, &histogram);
+        set_buckets(scratch, &point->histogram, classic, &histogram);
         if (native) {
             set_native(scratch, point->histogram.native, &histogram);
         }

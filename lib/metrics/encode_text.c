@@ -6,7 +6,6 @@
 #include "metrics/encoder_private.h"
 #include "json/json_write.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -101,31 +100,62 @@ void metric_text_begin(const struct metric_encoder *encoder, const struct metric
 
 /* --- points ---- */
 
-/* NAMESUFFIX{labels,extra="…",le="…"} and the space before the number; braces only around something. */
+/* NAMESUFFIX{labels,extra="…" and, with le, what stands before a bucket's bound; braces only around
+ * something. */
 static void append_series(struct buffer *out, const struct metric_source *source, const char *suffix,
-                          const struct metric_point *point, const char *le)
+                          const struct metric_point *point, bool has_le)
 {
-    bool has_labels = point->labels_bytes > 0;
+    const char *comma = "";
     buffer_append_text(out, source->name);
     buffer_append_text(out, suffix);
-    if (has_labels || point->extra_name != NULL || le != NULL) {
-        buffer_append_char(out, '{');
-        buffer_append(out, point->labels, point->labels_bytes);
-        if (point->extra_name != NULL) {
-            buffer_append_text(out, has_labels ? "," : "");
-            buffer_append_text(out, point->extra_name);
-            buffer_append_text(out, "=\"");
-            buffer_append_text(out, point->extra_value);
-            buffer_append_char(out, '"');
-        }
-        if (le != NULL) {
-            buffer_append_text(out, has_labels || point->extra_name != NULL ? ",le=\"" : "le=\"");
-            buffer_append_text(out, le);
-            buffer_append_char(out, '"');
-        }
-        buffer_append_char(out, '}');
+    if (point->labels_bytes == 0 && point->extra_name == NULL && !has_le) {
+        buffer_append_char(out, ' ');
+        return;
     }
-    buffer_append_char(out, ' ');
+    buffer_append_char(out, '{');
+    if (point->labels_bytes > 0) {
+        buffer_append(out, point->labels, point->labels_bytes);
+        comma = ",";
+    }
+    if (point->extra_name != NULL) {
+        buffer_append_text(out, comma);
+        buffer_append_text(out, point->extra_name);
+        buffer_append_text(out, "=\"");
+        buffer_append_text(out, point->extra_value);
+        buffer_append_char(out, '"');
+        comma = ",";
+    }
+    if (has_le) {
+        buffer_append_text(out, comma);
+        buffer_append_text(out, "le=\"");
+    } else {
+        buffer_append_text(out, "} ");
+    }
+}
+
+/* Below a million to the next nanosecond, upwards, which is a fifth of the work of finding the shortest text
+ * that reads back the same; a bucket's bounds are coarser than that, so no exemplar leaves its bucket. */
+static void append_exemplar_value(struct buffer *out, double value)
+{
+    if (!(value >= 0 && value < 1e6)) {
+        metrics_text_number(out, value);
+        return;
+    }
+    uint64_t nanos = (uint64_t)ceil(value * 1e9 * (1 - 0x1p-52));
+    uint64_t fraction = nanos % 1000000000;
+    metrics_text_count(out, nanos / 1000000000);
+    if (fraction > 0) {
+        char digits[10] = ".";
+        size_t size = 10;
+        for (size_t i = 9; i > 0; i--) {
+            digits[i] = (char)('0' + fraction % 10);
+            fraction /= 10;
+        }
+        while (digits[size - 1] == '0') {
+            size--;
+        }
+        buffer_append(out, digits, size);
+    }
 }
 
 /* The labels of an exemplar may have 128 characters: trace_id and its value have 40. */
@@ -140,8 +170,13 @@ static void append_exemplar(struct buffer *out, const struct metric_exemplar *ex
     buffer_append_text(out, " # {trace_id=\"");
     buffer_append(out, id, sizeof id);
     buffer_append_text(out, "\"} ");
-    metrics_text_number(out, exemplar->value);
-    buffer_append_format(out, " %" PRId64 ".%03d", exemplar->time_ms / 1000, (int)(exemplar->time_ms % 1000));
+    append_exemplar_value(out, exemplar->value);
+    const int ms = (int)(exemplar->time_ms % 1000);
+    const char thousandths[4] = {'.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10),
+                                 (char)('0' + ms % 10)};
+    buffer_append_char(out, ' ');
+    metrics_text_count(out, (uint64_t)exemplar->time_ms / 1000);
+    buffer_append(out, thousandths, sizeof thousandths);
 }
 
 static void name_bounds(struct metric_encoder *encoder, const struct metric_histogram *histogram)
@@ -153,11 +188,9 @@ static void name_bounds(struct metric_encoder *encoder, const struct metric_hist
     for (size_t i = 0; i < histogram->bound_count; i++) {
         double bound = histogram->bounds[i];
         json_format_real(encoder->le[i], bound);
-        if (strpbrk(encoder->le[i], ".e") == NULL) {
-            (void)strcat(encoder->le[i], ".0");
-        }
+        (void)strcat(encoder->le[i], strpbrk(encoder->le[i], ".e") == NULL ? ".0\"} " : "\"} ");
     }
-    (void)strcpy(encoder->le[histogram->bound_count], "+Inf");
+    (void)strcpy(encoder->le[histogram->bound_count], "+Inf\"} ");
 }
 
 static void append_histogram(struct metric_encoder *encoder, const struct metric_source *source,
@@ -167,12 +200,17 @@ static void append_histogram(struct metric_encoder *encoder, const struct metric
     const struct metric_exemplar *exemplar = histogram->exemplars;
     bool shows_all = (encoder->histograms & METRIC_CLASSIC) != 0 || histogram->native == NULL;
     uint64_t total = 0;
+    struct buffer *prefix = &encoder->prefix; /* of all the point's buckets */
+    buffer_clear(prefix);
+    append_series(prefix, source, "_bucket", point, true);
+    out->failed = out->failed || prefix->failed;
     name_bounds(encoder, histogram);
     for (size_t b = 0; b <= histogram->bound_count; b++) {
         bool has_exemplar = exemplar != NULL && (histogram->exemplar_buckets >> b & 1) != 0;
         total += histogram->counts[b];
         if (shows_all || b == histogram->bound_count) {
-            append_series(out, source, "_bucket", point, encoder->le[b]);
+            buffer_append(out, prefix->data, prefix->size);
+            buffer_append_text(out, encoder->le[b]);
             metrics_text_count(out, total);
             if (has_exemplar && encoder->format == METRIC_OPENMETRICS) {
                 append_exemplar(out, exemplar);
@@ -181,10 +219,10 @@ static void append_histogram(struct metric_encoder *encoder, const struct metric
         }
         exemplar += has_exemplar;
     }
-    append_series(out, source, "_sum", point, NULL);
+    append_series(out, source, "_sum", point, false);
     metrics_text_number(out, histogram->sum);
     buffer_append_char(out, '\n');
-    append_series(out, source, "_count", point, NULL);
+    append_series(out, source, "_count", point, false);
     metrics_text_count(out, total);
     buffer_append_char(out, '\n');
 }
@@ -196,7 +234,7 @@ void metric_text_point(struct metric_encoder *encoder, const struct metric_sourc
         append_histogram(encoder, source, point, out);
         return;
     }
-    append_series(out, source, "", point, NULL);
+    append_series(out, source, "", point, false);
     if (source->type == METRIC_COUNTER) {
         metrics_text_count(out, point->count);
     } else {

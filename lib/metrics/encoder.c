@@ -24,6 +24,7 @@ struct metric_encoder *metric_encoder_create(enum metric_format format, enum met
     }
     encoder->format = format;
     encoder->histograms = histograms;
+    buffer_init(&encoder->prefix, 0);
     if (format == METRIC_PROTOBUF) {
         encoder->protobuf = metric_protobuf_create();
         if (encoder->protobuf == NULL) {
@@ -38,6 +39,7 @@ void metric_encoder_destroy(struct metric_encoder *encoder)
 {
     if (encoder != NULL) {
         metric_protobuf_destroy(encoder->protobuf);
+        buffer_free(&encoder->prefix);
         free(encoder);
     }
 }

@@ -2,17 +2,19 @@
 #ifndef OBS_METRICS_ENCODER_PRIVATE_H
 #define OBS_METRICS_ENCODER_PRIVATE_H
 
+#include "buffer/buffer.h"
 #include "metrics/encoder.h"
 
-#define METRIC_LE_BYTES 32
+#define METRIC_LE_BYTES 40
 
 struct protobuf_scratch;
 
 struct metric_encoder {
     enum metric_format format;
     enum metric_histograms histograms;
-    const double *bounds; /* that le is of */
-    char le[METRIC_BOUNDS_MOST + 1][METRIC_LE_BYTES];
+    const double *bounds;                             /* that le is of */
+    char le[METRIC_BOUNDS_MOST + 1][METRIC_LE_BYTES]; /* and what ends the series */
+    struct buffer prefix;
     struct protobuf_scratch *protobuf;
 };
 

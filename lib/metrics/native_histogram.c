@@ -139,6 +139,12 @@ void native_histogram_halve(struct native_histogram *histogram)
         }
     }
     histogram->count = (uint16_t)kept;
+    size_t room = kept + ROOM_STEP;
+    uint64_t *buckets = room < histogram->room ? realloc(histogram->buckets, room * sizeof *buckets) : NULL;
+    if (buckets != NULL) {
+        histogram->buckets = buckets;
+        histogram->room = (uint16_t)room;
+    }
 }
 
 bool native_histogram_add_bucket(struct native_histogram *histogram, int32_t index, uint64_t count)

@@ -37,7 +37,7 @@ bool native_histogram_observe(struct native_histogram *histogram, double value, 
 bool native_histogram_add_bucket(struct native_histogram *histogram, int32_t index, uint64_t count);
 /* All of other's; at the coarser of both resolutions, or below. */
 bool native_histogram_add(struct native_histogram *histogram, const struct native_histogram *other);
-/* Coarser by one; the schema must be above NATIVE_SCHEMA_LEAST. */
+/* Coarser by one, in no more memory than it needs; the schema must be above NATIVE_SCHEMA_LEAST. */
 void native_histogram_halve(struct native_histogram *histogram);
 
 static inline int32_t native_bucket_index(uint64_t bucket)
