@@ -13,8 +13,8 @@
 #define PROMETHEUS_BASE "{{ $externalLabels.runbook_base }}"
 #define ANOMALY_RULES   "config/anomaly-rules.yaml"
 
-static void add(struct alert_list *list, const char *file, const struct yaml_node *name,
-                const struct yaml_node *link, const char *base)
+static struct alert_link *add(struct alert_list *list, const char *file, const struct yaml_node *name,
+                              const struct yaml_node *link, const char *base)
 {
     list->alerts = realloc(list->alerts, (list->count + 1) * sizeof list->alerts[0]);
     assert_non_null(list->alerts);
@@ -29,6 +29,7 @@ static void add(struct alert_list *list, const char *file, const struct yaml_nod
             snprintf(alert->page, sizeof alert->page, "%s", link->text + strlen(base));
         }
     }
+    return alert;
 }
 
 static struct yaml_tree *load(const char *file)
@@ -42,6 +43,16 @@ static struct yaml_tree *load(const char *file)
     return tree;
 }
 
+static void add_expression(struct alert_link *alert, const struct yaml_node *rule)
+{
+    const struct yaml_node *expression = yaml_get(rule, "expr");
+    const struct yaml_node *labels = yaml_get(rule, "labels");
+    const struct yaml_node *severity = labels == NULL ? NULL : yaml_get(labels, "severity");
+    assert_non_null(expression);
+    alert->expression = strdup(expression->text);
+    snprintf(alert->severity, sizeof alert->severity, "%s", severity == NULL ? "" : severity->text);
+}
+
 static void add_group(struct alert_list *list, const char *file, const struct yaml_node *group)
 {
     const struct yaml_node *rules = yaml_get(group, "rules");
@@ -49,8 +60,10 @@ static void add_group(struct alert_list *list, const char *file, const struct ya
         const struct yaml_node *name = yaml_get(rules->items[i], "alert");
         if (name != NULL) {
             const struct yaml_node *annotations = yaml_get(rules->items[i], "annotations");
-            add(list, file, name, annotations == NULL ? NULL : yaml_get(annotations, "runbook_url"),
-                PROMETHEUS_BASE);
+            struct alert_link *alert =
+                add(list, file, name, annotations == NULL ? NULL : yaml_get(annotations, "runbook_url"),
+                    PROMETHEUS_BASE);
+            add_expression(alert, rules->items[i]);
         }
     }
 }
@@ -91,6 +104,9 @@ void alert_list_find(struct alert_list *list)
 
 void alert_list_free(struct alert_list *list)
 {
+    for (size_t i = 0; i < list->count; i++) {
+        free(list->alerts[i].expression);
+    }
     free(list->alerts);
     memset(list, 0, sizeof *list);
 }

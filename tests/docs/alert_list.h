@@ -11,6 +11,8 @@ struct alert_link {
     int line;
     char link[256]; /* as written; "" when there is none */
     char page[128]; /* "runbooks/x.md"; "" when the link isn't of the wanted form */
+    char severity[16];
+    char *expression; /* Prometheus' query; NULL: a rule of the stream-processor */
 };
 
 struct alert_list {

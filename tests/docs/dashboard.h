@@ -11,7 +11,8 @@ struct dashboard_query {
     const char *file;       /* "dashboards/golden-signals.json" */
     const char *panel;      /* its title; "" for an annotation's */
     const char *expression; /* variables replaced: $service and all others by .+, $__rate_interval by 1m … */
-    bool rare; /* an annotation's, kubernetes-platform.json's, or the panel says what no value means (noValue) */
+    bool rare; /* an annotation's, kubernetes-platform.json's, or the panel says what no value means (noValue)
+                */
 };
 
 /* The query as Grafana would send it: "$service", "${service:regex}", "[[service]]" -> ".+",
