@@ -68,6 +68,14 @@ dashboard("kafka-consumer-lag"; "Kafka consumer lag";
         ])
     ],
     [
+      (timeseries(18; "Dead letters in 10 minutes"; "short"; "Records that couldn't be read in the 10 minutes before, by the topic they came from: what DeadLettersGrowing looks at.";
+        [query("topic:dead_letters:increase10m"; "{{topic}}")])
+        | limited(["DeadLettersGrowing"])),
+      (timeseries(19; "Partitions that nobody reads"; "short"; "Partitions that grow and whose group commits nothing: what EventsNotConsumed looks at.";
+        [query("count by (consumergroup, topic) (delta(consumergroup_topic_partition:kafka_consumergroup_lag:max{\(groups)}[5m]) > 0 and changes(consumergroup_topic_partition:kafka_consumergroup_last_commit_timestamp_seconds:max{\(groups)}[1m]) == 0)"; group_name)])
+        | limited(["EventsNotConsumed"]) | rare("Every partition that grows is read"))
+    ],
+    [
       timeseries(13; "Dead letters by reason"; "eps"; "Records that the stream-processor can't read, by the reason that buscat dlq shows too.";
         [query("sum by (reason) (rate(stream_processor_dead_letters_total[$__rate_interval]))"; "{{reason}}")]),
       (timeseries(14; "Alerts: from event to publication"; "s"; "From the append of the records that decided to the commit that published the alert. Empty while no alert fires or resolves.";
@@ -78,10 +86,17 @@ dashboard("kafka-consumer-lag"; "Kafka consumer lag";
         | rare("No alert fired or resolved"))
     ],
     [
+      (timeseries(20; "Late events"; "percentunit"; "Share of a service's events that came too late for detection, in all regions: a slow clock, or a backlog at the sender.";
+        [query("sum by (service_name) (rate(stream_processor_late_events_total{service_name=~\"$service\"}[$__rate_interval])) / (sum by (service_name) (rate(service:http_server_requests:total{service_name=~\"$service\"}[$__rate_interval])) > 0)"; "{{service_name}}")])
+        | limited(["EventsLate"]) | rare("No event came too late")),
       timeseries(15; "Events by service"; "reqps"; "Whose events they are: requests a second of each chosen service and region, as the bridge counted them.";
-        [query("sum by (service_name) (rate(service:http_server_requests:total{\(chosen)}[$__rate_interval]))"; "{{service_name}}")]),
+        [query("sum by (service_name) (rate(service:http_server_requests:total{\(chosen)}[$__rate_interval]))"; "{{service_name}}")])
+    ],
+    [
       timeseries(16; "Log records by severity"; "eps"; "Log records a second of the chosen services and regions.";
-        [query("sum by (severity_text) (rate(log_records_total{\(chosen)}[$__rate_interval]))"; "{{severity_text}}")])
+        [query("sum by (severity_text) (rate(log_records_total{\(chosen)}[$__rate_interval]))"; "{{severity_text}}")]),
+      timeseries(21; "Alerts told to Alertmanager"; "eps"; "What came of the alert-forwarder's messages: sent, failed (they are sent again), refused as not valid.";
+        [query("sum by (result) (rate(alert_forwarder_notifications_total[$__rate_interval]))"; "{{result}}")])
     ],
     [
       (table(17; "Each partition now"; "Most unread first. A partition whose last commit is old while others move has lost its consumer.";

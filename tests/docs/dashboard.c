@@ -3,29 +3,12 @@
 #include "buffer/buffer.h"
 #include "cmocka_all.h"
 #include "support/files.h"
-#include "json/json_read.h"
+#include "yaml/yaml_tree.h"
 
 #include <ctype.h>
 #include <glob.h>
 #include <stdio.h>
 #include <string.h>
-
-/* Panels stand in "panels", also within rows; their targets deeper. Title and description may come after the
- * targets, so expressions wait until the panel ends. */
-enum { EXPRESSIONS = 32, EXPRESSION_BYTES = 2048 };
-
-struct reading {
-    void (*take)(void *context, const struct dashboard_query *query);
-    void *context;
-    const char *file;
-    char key[32];         /* the last one */
-    uint32_t panel_depth; /* of the panel that is being read, 0: none */
-    uint32_t panels_depth;
-    char title[128];
-    bool rare;
-    size_t count;
-    char expressions[EXPRESSIONS][EXPRESSION_BYTES];
-};
 
 static bool is_word(char c)
 {
@@ -80,102 +63,103 @@ void dashboard_replace_variables(struct buffer *out, const char *text)
     }
 }
 
-static void hand_on(struct reading *reading)
+/* --- the queries; JSON is YAML too ---- */
+
+struct reading {
+    void (*take)(void *context, const struct dashboard_query *query);
+    void *context;
+    const char *file;
+};
+
+static const char *text_of(const struct yaml_node *node, const char *key)
 {
-    struct buffer expression;
-    buffer_init(&expression, 0);
-    for (size_t i = 0; i < reading->count; i++) {
-        buffer_clear(&expression);
-        dashboard_replace_variables(&expression, reading->expressions[i]);
-        const struct dashboard_query query = {
-            .file = reading->file,
-            .panel = reading->title,
-            .expression = buffer_text(&expression),
-            .rare = reading->rare || reading->title[0] == '\0' || strstr(reading->file, "kubernetes") != NULL,
-        };
-        reading->take(reading->context, &query);
-    }
-    buffer_free(&expression);
-    reading->count = 0;
-    reading->title[0] = '\0';
-    reading->rare = false;
+    const struct yaml_node *found = node == NULL ? NULL : yaml_get(node, key);
+    return found == NULL || found->kind != YAML_SCALAR ? "" : found->text;
 }
 
-static void take_text(struct reading *reading, uint32_t depth, const char *text, size_t size)
+static void hand_on(const struct reading *reading, const char *panel, const char *expression, bool rare,
+                    bool has_exemplars)
 {
-    const bool of_panel = reading->panel_depth > 0 && depth == reading->panel_depth + 1;
-    if (strcmp(reading->key, "expr") == 0) {
-        assert_true(reading->count < EXPRESSIONS && size < EXPRESSION_BYTES);
-        snprintf(reading->expressions[reading->count++], EXPRESSION_BYTES, "%.*s", (int)size, text);
-    } else if (of_panel && strcmp(reading->key, "title") == 0) {
-        snprintf(reading->title, sizeof reading->title, "%.*s", (int)size, text);
-    } else if (strcmp(reading->key, "noValue") == 0) {
-        reading->rare = true;
+    struct buffer replaced;
+    buffer_init(&replaced, 0);
+    dashboard_replace_variables(&replaced, expression);
+    const struct dashboard_query query = {
+        .file = reading->file,
+        .panel = panel,
+        .expression = buffer_text(&replaced),
+        .rare = rare || strstr(reading->file, "kubernetes") != NULL,
+        .has_exemplars = has_exemplars,
+    };
+    reading->take(reading->context, &query);
+    buffer_free(&replaced);
+}
+
+static void read_panel(const struct reading *reading, const struct yaml_node *panel)
+{
+    const struct yaml_node *targets = yaml_get(panel, "targets");
+    const struct yaml_node *config = yaml_get(panel, "fieldConfig");
+    const struct yaml_node *defaults = config == NULL ? NULL : yaml_get(config, "defaults");
+    const bool rare = *text_of(defaults, "noValue") != '\0';
+    for (size_t i = 0; targets != NULL && i < targets->count; i++) {
+        hand_on(reading, text_of(panel, "title"), text_of(targets->items[i], "expr"), rare,
+                strcmp(text_of(targets->items[i], "exemplar"), "true") == 0);
     }
 }
 
-static bool take_token(void *context, enum json_token token, uint32_t depth, const char *text, size_t size)
+/* label_values(series, label): the series. */
+static void read_variable(const struct reading *reading, const struct yaml_node *variable)
 {
-    struct reading *reading = context;
-    switch (token) {
-    case JSON_TOKEN_KEY:
-        snprintf(reading->key, sizeof reading->key, "%.*s", (int)size, text);
-        break;
-    case JSON_TOKEN_ARRAY_BEGIN:
-        if (strcmp(reading->key, "panels") == 0) {
-            hand_on(reading); /* a row's own */
-            reading->panels_depth = depth;
-        }
-        break;
-    case JSON_TOKEN_OBJECT_BEGIN:
-        if (reading->panels_depth > 0 && depth == reading->panels_depth + 1) {
-            reading->panel_depth = depth;
-        }
-        break;
-    case JSON_TOKEN_OBJECT_END:
-        if (depth == reading->panel_depth) {
-            hand_on(reading);
-        }
-        break;
-    case JSON_TOKEN_STRING:
-        take_text(reading, depth, text, size);
-        break;
-    default:
-        break;
+    static const char begin[] = "label_values(";
+    char series[512];
+    const char *query = text_of(yaml_get(variable, "query"), "query");
+    const char *comma = strrchr(query, ',');
+    if (comma != NULL && strncmp(query, begin, sizeof begin - 1) == 0) {
+        snprintf(series, sizeof series, "%.*s", (int)(comma - query - (ptrdiff_t)sizeof begin + 1),
+                 query + sizeof begin - 1);
+        hand_on(reading, text_of(variable, "name"), series, false, false);
     }
-    return true;
 }
 
-static void read_dashboard(const char *path, struct reading *reading)
+/* The list in an object of its own: {"list": […]}. */
+static const struct yaml_node *list_in(const struct yaml_node *root, const char *key)
 {
-    struct buffer text;
-    struct json_reader *reader = NULL;
-    struct error error;
-    error_clear(&error);
-    buffer_init(&text, 0);
-    file_read(path, &text);
-    assert_int_equal(json_reader_create(&reader, text.size, &error), 0);
-    if (json_read(reader, text.data, text.size, take_token, reading, &error) != JSON_OK) {
-        fail_msg("%s: %s", path, error.message);
+    const struct yaml_node *holder = yaml_get(root, key);
+    return holder == NULL ? NULL : yaml_get(holder, "list");
+}
+
+static void read_dashboard(const struct reading *reading, const struct yaml_node *root)
+{
+    const struct yaml_node *panels = yaml_get(root, "panels");
+    const struct yaml_node *variables = list_in(root, "templating");
+    const struct yaml_node *annotations = list_in(root, "annotations");
+    for (size_t i = 0; panels != NULL && i < panels->count; i++) {
+        read_panel(reading, panels->items[i]);
     }
-    hand_on(reading);
-    json_reader_destroy(reader);
-    buffer_free(&text);
+    for (size_t i = 0; variables != NULL && i < variables->count; i++) {
+        read_variable(reading, variables->items[i]);
+    }
+    for (size_t i = 0; annotations != NULL && i < annotations->count; i++) {
+        hand_on(reading, text_of(annotations->items[i], "name"),
+                text_of(yaml_get(annotations->items[i], "target"), "expr"), true, false);
+    }
 }
 
 void dashboard_each_query(void (*take)(void *context, const struct dashboard_query *query), void *context)
 {
-    static struct reading reading; /* too large for a stack */
     glob_t files;
     if (glob(OBS_SOURCE_DIR "/dashboards/*.json", 0, NULL, &files) == GLOB_NOMATCH) {
         return;
     }
     for (size_t i = 0; i < files.gl_pathc; i++) {
-        memset(&reading, 0, sizeof reading);
-        reading.take = take;
-        reading.context = context;
-        reading.file = files.gl_pathv[i] + strlen(OBS_SOURCE_DIR) + 1;
-        read_dashboard(files.gl_pathv[i], &reading);
+        struct yaml_tree *tree = NULL;
+        struct error error;
+        error_clear(&error);
+        if (yaml_tree_load(&tree, files.gl_pathv[i], &error) != 0) {
+            fail_msg("%s", error.message);
+        }
+        const struct reading reading = {take, context, files.gl_pathv[i] + strlen(OBS_SOURCE_DIR) + 1};
+        read_dashboard(&reading, yaml_tree_root(tree));
+        yaml_tree_destroy(tree);
     }
     globfree(&files);
 }

@@ -90,7 +90,7 @@ static int stop_stack(void **state)
 struct query {
     char where[PAGE_NAME_BYTES + 160];
     char *expression;
-    bool rare, answered;
+    bool rare, has_exemplars, answered;
 };
 
 struct query_list {
@@ -126,7 +126,14 @@ static void add_block(void *context, const struct page_block *block)
 static void add_panel(void *context, const struct dashboard_query *panel)
 {
     struct query *query = add_query(context, panel->expression, panel->rare);
-    snprintf(query->where, sizeof query->where, "%s, panel '%s'", panel->file, panel->panel);
+    snprintf(query->where, sizeof query->where, "%s, '%s'", panel->file, panel->panel);
+    query->has_exemplars = panel->has_exemplars;
+}
+
+static bool has_what_it_shows(const struct query *query)
+{
+    return !query->has_exemplars ||
+           prometheus_has_exemplars(stack_url(&stack, STACK_PROMETHEUS, ""), query->expression);
 }
 
 static void ask(struct query_list *list)
@@ -144,7 +151,7 @@ static void ask(struct query_list *list)
         if (samples < 0) {
             PROBLEM("%s: %s\n    %s\n", query->where, query->expression, buffer_text(&answer));
         }
-        query->answered = samples != 0 || query->rare;
+        query->answered = query->rare || (samples != 0 && has_what_it_shows(query));
         list->open += !query->answered;
     }
     buffer_free(&answer);
@@ -170,7 +177,7 @@ static void every_query_is_valid_and_all_but_the_rare_ones_have_data(void **stat
                   (double)(clock_steady_ms(clock_system()) - begin_ms) / 1000);
     for (size_t i = 0; i < list.count; i++) {
         if (!list.queries[i].answered) {
-            PROBLEM("%s: no data: %s\n", list.queries[i].where, list.queries[i].expression);
+            PROBLEM("%s: no data (or no exemplars): %s\n", list.queries[i].where, list.queries[i].expression);
         }
         free(list.queries[i].expression);
     }

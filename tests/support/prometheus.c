@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* {"status":"success","data":{"result":[{"metric":{"name":"value"},"value":[time,"1.5"]}]}}
  *  depth 1              2          3     4         5                4      5            */
@@ -119,6 +120,22 @@ int prometheus_try(const char *base, const char *query, struct buffer *answer)
 {
     buffer_clear(answer);
     return ask(base, query, answer) == 200 ? (int)read_answer(query, answer, NULL, NULL) : -1;
+}
+
+bool prometheus_has_exemplars(const char *base, const char *query)
+{
+    struct buffer url, answer;
+    const long long now_s = (long long)time(NULL);
+    buffer_init(&url, 0);
+    buffer_init(&answer, 0);
+    buffer_append_format(&url, "%s/api/v1/query_exemplars?start=%lld&end=%lld&query=", base, now_s - 3600,
+                         now_s + 60);
+    append_encoded(&url, query);
+    const int status = net_get(buffer_text(&url), &answer);
+    const bool found = status == 200 && strstr(buffer_text(&answer), "\"exemplars\":[{") != NULL;
+    buffer_free(&answer);
+    buffer_free(&url);
+    return found;
 }
 
 const char *prometheus_label(const struct prometheus_sample *sample, const char *name)

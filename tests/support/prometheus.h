@@ -3,6 +3,7 @@
 #ifndef OBS_TESTS_SUPPORT_PROMETHEUS_H
 #define OBS_TESTS_SUPPORT_PROMETHEUS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct buffer;
@@ -21,6 +22,8 @@ size_t prometheus_query(const char *base, const char *query,
                         void (*take)(void *context, const struct prometheus_sample *sample), void *context);
 /* A query that may be wrong: the number of samples, or -1 when it is refused; answer says why. */
 int prometheus_try(const char *base, const char *query, struct buffer *answer);
+/* Have the series of a query exemplars of the last hour? */
+bool prometheus_has_exemplars(const char *base, const char *query);
 /* "" when the sample has no such label. */
 const char *prometheus_label(const struct prometheus_sample *sample, const char *name);
 /* The one sample of a result; NaN when it is empty. */
