@@ -105,7 +105,7 @@ static int read_window(const struct slo_file *file, const struct yaml_node *spec
     if (yaml_check_keys(file->tree, window, keys, error) != 0) {
         return -1;
     }
-    const struct yaml_node *calendar = yaml_get(window, "calendar");
+    const struct yaml_node *calendar = yaml_get_key(window, "calendar");
     if (calendar != NULL) {
         return yaml_refuse(file->tree, calendar, error,
                            "windows aligned with the calendar aren't supported; use a rolling one");
@@ -177,7 +177,7 @@ static int check_objective(const struct slo_file *file, const struct yaml_node *
         return -1;
     }
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
-        const struct yaml_node *node = yaml_get(objective, refused[i].key);
+        const struct yaml_node *node = yaml_get_key(objective, refused[i].key);
         if (node != NULL) {
             return yaml_refuse(file->tree, node, error, "%s", refused[i].why);
         }
@@ -259,19 +259,22 @@ static int read_spec(struct slo_file *file, struct slo *slo, const struct yaml_n
         read_name(file, spec, "service", slo->service, error) != 0) {
         return -1;
     }
-    const struct yaml_node *reference = yaml_get(spec, "indicatorRef");
+    const struct yaml_node *reference = yaml_get_key(spec, "indicatorRef");
     if (reference != NULL) {
         return yaml_refuse(file->tree, reference, error,
                            "'indicatorRef' isn't supported; write the indicator here, as 'indicator'");
     }
-    const struct yaml_node *policies = yaml_get(spec, "alertPolicies");
-    if (!is_empty(policies)) {
-        return yaml_refuse(file->tree, policies, error,
+    if (!is_empty(yaml_get(spec, "alertPolicies"))) {
+        return yaml_refuse(file->tree, yaml_get_key(spec, "alertPolicies"), error,
                            "'alertPolicies' aren't supported; every SLO gets the same burn-rate alerts");
     }
+    /* What an SLO is first, how it is measured last: whoever wants time slices should hear that they aren't
+     * here. */
+    if (read_method(file, spec, error) != 0 || read_window(file, spec, &slo->window_days, error) != 0) {
+        return -1;
+    }
     const struct yaml_node *indicator = need(file, spec, "indicator", error);
-    if (indicator == NULL || indicator_read(file->tree, indicator, slo, error) != 0 ||
-        read_window(file, spec, &slo->window_days, error) != 0 || read_method(file, spec, error) != 0) {
+    if (indicator == NULL || indicator_read(file->tree, indicator, slo, error) != 0) {
         return -1;
     }
     return read_objectives(file, slo, spec, error);
@@ -299,11 +302,14 @@ static int read_kind(const struct slo_file *file, const struct yaml_node *docume
     if (kind_node == NULL || yaml_read_text(file->tree, kind_node, "kind", &kind, error) != 0) {
         return -1;
     }
-    if (strcmp(kind, "SLO") != 0 && strcmp(kind, "Service") != 0) {
-        return yaml_refuse(file->tree, kind_node, error,
-                           "'kind' must be SLO or Service; '%.40s' isn't supported", kind);
+    if (strcmp(kind, "SLO") == 0) {
+        return 1;
     }
-    return strcmp(kind, "SLO") == 0 ? 1 : 0;
+    if (strcmp(kind, "Service") != 0 && strcmp(kind, "DataSource") != 0) {
+        return yaml_refuse(file->tree, kind_node, error,
+                           "'kind' must be SLO, Service or DataSource; '%.40s' isn't supported", kind);
+    }
+    return 0;
 }
 
 int document_read(struct slo_file *file, const struct yaml_node *document, struct error *error)

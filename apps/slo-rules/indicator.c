@@ -65,7 +65,7 @@ static int check_ratio(const struct yaml_tree *tree, const struct yaml_node *rat
         return -1;
     }
     const struct yaml_node *raw =
-        yaml_get(ratio, "raw") != NULL ? yaml_get(ratio, "raw") : yaml_get(ratio, "rawType");
+        yaml_get_key(ratio, "raw") != NULL ? yaml_get_key(ratio, "raw") : yaml_get_key(ratio, "rawType");
     if (raw != NULL) {
         return yaml_refuse(tree, raw, error, "'raw' ratios aren't supported; give good or bad, and total");
     }
@@ -104,7 +104,7 @@ int indicator_read(const struct yaml_tree *tree, const struct yaml_node *indicat
     if (yaml_check_keys(tree, spec, spec_keys, error) != 0) {
         return -1;
     }
-    const struct yaml_node *threshold = yaml_get(spec, "thresholdMetric");
+    const struct yaml_node *threshold = yaml_get_key(spec, "thresholdMetric");
     if (threshold != NULL) {
         return yaml_refuse(
             tree, threshold, error,

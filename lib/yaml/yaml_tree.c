@@ -391,17 +391,32 @@ const struct yaml_node *yaml_tree_root(const struct yaml_tree *tree)
     return tree->root;
 }
 
+/* The index of the pair; the count when there is none. */
+static size_t find_pair(const struct yaml_node *mapping, const char *key)
+{
+    size_t i = 0;
+    while (i < mapping->count && strcmp(mapping->keys[i]->text, key) != 0) {
+        i++;
+    }
+    return i;
+}
+
 const struct yaml_node *yaml_get(const struct yaml_node *mapping, const char *key)
 {
     if (mapping == NULL || mapping->kind != YAML_MAPPING) {
         return NULL;
     }
-    for (size_t i = 0; i < mapping->count; i++) {
-        if (strcmp(mapping->keys[i]->text, key) == 0) {
-            return mapping->items[i];
-        }
+    const size_t i = find_pair(mapping, key);
+    return i < mapping->count ? mapping->items[i] : NULL;
+}
+
+const struct yaml_node *yaml_get_key(const struct yaml_node *mapping, const char *key)
+{
+    if (mapping == NULL || mapping->kind != YAML_MAPPING) {
+        return NULL;
     }
-    return NULL;
+    const size_t i = find_pair(mapping, key);
+    return i < mapping->count ? mapping->keys[i] : NULL;
 }
 
 static int refuse_type(const struct yaml_tree *tree, const struct yaml_node *node, const char *what,

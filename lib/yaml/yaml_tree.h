@@ -42,6 +42,9 @@ const struct yaml_node *yaml_tree_root(const struct yaml_tree *tree);
 
 /* NULL when the key is absent (or node is no mapping). */
 const struct yaml_node *yaml_get(const struct yaml_node *mapping, const char *key);
+/* The key itself, for a complaint about its being there: its line is where a reader finds it. NULL as above.
+ */
+const struct yaml_node *yaml_get_key(const struct yaml_node *mapping, const char *key);
 
 /* Typed reads; on a mismatch they return -1 and say "NAME:LINE: 'key' must be a number, not 'x'". what: how
  * the sentence calls it. */

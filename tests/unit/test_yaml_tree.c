@@ -86,9 +86,31 @@ static void bad_documents_are_refused_with_their_line(void **state)
     assert_string_equal(error.message, "cannot open '/nonexistent.yaml': No such file or directory");
 }
 
+static void several_documents_are_a_list_of_those_that_hold_something(void **state)
+{
+    (void)state;
+    static const char text[] = "# one\na: 1\n---\n---\nb: 2\nc: 3\n---\n";
+    struct yaml_tree *tree = NULL;
+    struct error error;
+    assert_int_equal(yaml_tree_parse_documents(&tree, "a.yaml", text, sizeof text - 1, &error), 0);
+    const struct yaml_node *root = yaml_tree_root(tree);
+    assert_int_equal(root->kind, YAML_SEQUENCE);
+    assert_int_equal(root->count, 2);
+    assert_string_equal(yaml_get(root->items[0], "a")->text, "1");
+    assert_int_equal(yaml_get_key(root->items[1], "c")->line, 6);
+    assert_null(yaml_get_key(root->items[1], "a"));
+    yaml_tree_destroy(tree);
+    assert_int_equal(yaml_tree_parse_documents(&tree, "a.yaml", "", 0, &error), 0);
+    assert_int_equal(yaml_tree_root(tree)->count, 0);
+    yaml_tree_destroy(tree);
+    assert_int_equal(yaml_tree_parse_documents(&tree, "a.yaml", "a: 1\n---\nb: *x\n", 15, &error), -1);
+    assert_string_equal(error.message, "a.yaml:3: anchors, aliases and tags are not supported");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(several_documents_are_a_list_of_those_that_hold_something),
         cmocka_unit_test(a_document_becomes_a_tree_with_lines),
         cmocka_unit_test(an_empty_document_is_an_empty_mapping),
         cmocka_unit_test(bad_documents_are_refused_with_their_line),
