@@ -55,18 +55,22 @@ test: install ## all tests: unit, both buses, end to end
 	@scripts/run-tests release --parallel $(TEST_JOBS)
 
 .PHONY: chaos
-chaos: install ## processors killed, stopped and lied to at every call of their commit, on both buses, against an oracle; SEED=n replays (4 minutes)
+chaos: install ## processors killed, stopped and lied to at every call of their commit, and bridges killed, on both buses; SEED=n replays (6 minutes)
 	@$(call configure,release)
-	@cmake --build --preset release --target test_chaos
+	@cmake --build --preset release --target test_chaos test_bridge_kills
 	@build/tests/test_chaos embedded
 	@build/tests/test_chaos kafka
+	@build/tests/test_bridge_kills
+	@build/tests/test_bridge_kills kafka
 
 .PHONY: soak
 soak: install ## the long form of make chaos: every failpoint, 100 random kills, 2 M events on each bus (half an hour)
 	@$(call configure,release)
-	@cmake --build --preset release --target test_chaos
+	@cmake --build --preset release --target test_chaos test_bridge_kills
 	@build/tests/test_chaos embedded long
 	@build/tests/test_chaos kafka long
+	@build/tests/test_bridge_kills 500
+	@build/tests/test_bridge_kills kafka 50
 
 .PHONY: test-asan
 test-asan: install ## all tests under AddressSanitizer and UndefinedBehaviorSanitizer, but faults on Kafka, whose waits it stretches

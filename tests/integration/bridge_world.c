@@ -22,6 +22,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *bridge_kafka_url;
+
 /* --- the world ---- */
 
 int bridge_world_begin(void **state)
@@ -29,7 +31,11 @@ int bridge_world_begin(void **state)
     struct bridge_world *world = calloc(1, sizeof *world);
     temp_directory_create(world->directory, "bridge");
     path_join(world->log_path, world->directory, "bridge.log");
-    (void)snprintf(world->url, sizeof world->url, "embedded:%s/bus?durability=process", world->directory);
+    if (bridge_kafka_url != NULL) {
+        (void)snprintf(world->url, sizeof world->url, "%s", bridge_kafka_url);
+    } else {
+        (void)snprintf(world->url, sizeof world->url, "embedded:%s/bus?durability=process", world->directory);
+    }
     outside_open(world->url, &world->bus, &world->producer);
     buffer_init(&world->page, 0);
     world->port = net_free_port();

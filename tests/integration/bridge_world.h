@@ -25,6 +25,9 @@ struct bridge_world {
     uint64_t produced; /* records of metrics.raw */
 };
 
+/* A broker for all tests of a program; NULL: each has an embedded bus of its own. */
+extern const char *bridge_kafka_url;
+
 int bridge_world_begin(void **state); /* for cmocka's set-up and tear-down */
 int bridge_world_end(void **state);
 

@@ -1,8 +1,12 @@
 /* What the bridge promises about its totals, under a load that doesn't stop: killed again and again, and with
- * two replicas taking turns while a real Prometheus scrapes both. Argument: how many kills (50). */
+ * two replicas taking turns while a real Prometheus scrapes both.
+ *
+ *   test_bridge_kills [KILLS]          50 of them on the embedded bus
+ *   test_bridge_kills kafka [KILLS]    6, each after seconds: a broker takes its time with a group */
 #include "bridge_world.h"
 
 #include "random/random.h"
+#include "support/kafka.h"
 #include "support/net.h"
 #include "support/outside.h"
 #include "support/process.h"
@@ -16,7 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int kills = 50;
+static int kills;
+static uint64_t longest_ms = 900; /* between start and kill */
 
 /* --- load ---- */
 
@@ -82,7 +87,7 @@ static void after_kills_under_load_the_totals_are_the_records(void **state)
     int shown = 0;
     for (int kill = 0; kill < kills; kill++) {
         bridge_start(world, NULL);
-        int pause_ms = (int)random_below(&random, 900);
+        int pause_ms = (int)random_below(&random, longest_ms);
         for (int waited = 0; waited < pause_ms; waited += 50) {
             process_sleep_ms(pause_ms - waited < 50 ? pause_ms - waited : 50);
             shown += never_goes_back(world, &seen);
@@ -106,7 +111,7 @@ static void after_kills_under_load_the_totals_are_the_records(void **state)
     assert_true(bridge_shown(world, "metrics_bridge_events_total", "") == (double)events);
     print_message("%llu events, %llu log records, %d scrapes between kills\n", (unsigned long long)events,
                   (unsigned long long)logs, shown);
-    assert_true(shown > kills / 5);
+    assert_true(shown > kills / 5); /* most lives were long enough to count something */
     assert_int_equal(process_stop(world->bridge), 0);
 }
 
@@ -236,10 +241,29 @@ static void replicas_that_take_turns_add_up_to_the_truth(void **state)
 
 #define CASE(function) cmocka_unit_test_setup_teardown(function, bridge_world_begin, bridge_world_end)
 
+static int run_on_kafka(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(after_kills_under_load_the_totals_are_the_records),
+    };
+    struct kafka_broker broker;
+    int code = kafka_broker_require(&broker);
+    if (code == 0) {
+        bridge_kafka_url = broker.url;
+        code = cmocka_run_group_tests_name("the bridge's kills on Kafka", tests, NULL, NULL);
+        kafka_broker_stop(&broker, false);
+    }
+    return code;
+}
+
 int main(int argc, char **argv)
 {
-    if (argc > 1) {
-        kills = atoi(argv[1]);
+    bool on_kafka = argc > 1 && strcmp(argv[1], "kafka") == 0;
+    const char *count = argc > 1 + on_kafka ? argv[1 + on_kafka] : on_kafka ? "6" : "50";
+    kills = atoi(count);
+    if (on_kafka) {
+        longest_ms = 8000;
+        return run_on_kafka();
     }
     const struct CMUnitTest tests[] = {
         CASE(after_kills_under_load_the_totals_are_the_records),

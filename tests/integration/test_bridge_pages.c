@@ -1,14 +1,18 @@
 /* The bridge's page as its readers see it: HTTP, the formats, strict parsers. */
 #include "bridge_world.h"
 
+#include "support/net.h"
 #include "support/outside.h"
 #include "support/process.h"
 #include "topics/topics.h"
 
 #include "cmocka_all.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define OPENMETRICS "Accept: application/openmetrics-text;version=1.0.0"
 #define PROTOBUF                                                                                             \
@@ -126,6 +130,66 @@ static void strict_readers_accept_every_text_page(void **state)
     }
     buffer_free(&output);
 }
+/* --- slow clients ---- */
+
+static int ask_and_read_nothing(const struct bridge_world *world)
+{
+    static const char request[] = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(world->port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int few_bytes = 4096;
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &few_bytes, sizeof few_bytes);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(send(fd, request, sizeof request - 1, MSG_NOSIGNAL), sizeof request - 1);
+    return fd;
+}
+
+struct answer {
+    char url[64];
+    int status;
+};
+
+static bool has_status(void *context)
+{
+    const struct answer *answer = context;
+    return net_get(answer->url, NULL) == answer->status;
+}
+
+/* A page larger than what the kernel takes for a client that doesn't read: such clients hold all places for a
+ * scrape, but not for long, and counting goes on meanwhile. */
+static void slow_clients_are_hung_up_on_and_stop_no_counting(void **state)
+{
+    enum { SETS = 3000, SLOW = 4 };
+    struct bridge_world *world = *state;
+    int fds[SLOW];
+    bridge_start(world, NULL);
+    for (uint64_t i = 0; i < SETS; i++) {
+        char id[32];
+        char route[64];
+        struct event event = bridge_make_event(i, id);
+        (void)snprintf(route, sizeof route, "/a/long/route/to/make/the/page/large/%llu",
+                       (unsigned long long)i);
+        event.route = (struct event_text){route, strlen(route)};
+        bridge_produce_event(world, &event);
+    }
+    outside_wait_for_acks(world->producer);
+    bridge_wait_until_all_is_counted(world);
+    for (int i = 0; i < SLOW; i++) {
+        fds[i] = ask_and_read_nothing(world);
+    }
+    struct answer answer = {.status = 503};
+    (void)snprintf(answer.url, sizeof answer.url, "http://127.0.0.1:%u/metrics", (unsigned)world->port);
+    assert_true(process_wait_until(has_status, &answer, 8000));
+    bridge_produce_events(world, 0, 100);
+    answer.status = 200;
+    assert_true(process_wait_until(has_status, &answer, 15000));
+    bridge_wait_until_all_is_counted(world);
+    for (int i = 0; i < SLOW; i++) {
+        close(fds[i]);
+    }
+}
+
 #define CASE(function) cmocka_unit_test_setup_teardown(function, bridge_world_begin, bridge_world_end)
 
 int main(void)
@@ -133,6 +197,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(the_page_answers_as_http_wants),
         CASE(strict_readers_accept_every_text_page),
+        CASE(slow_clients_are_hung_up_on_and_stop_no_counting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include "random/random.h"
 #include "support/exposition.h"
 #include "support/files.h"
+#include "support/kafka.h"
 #include "support/net.h"
 #include "support/outside.h"
 #include "support/process.h"
@@ -232,16 +233,17 @@ static void sigterm_commits_and_a_restart_shows_the_same(void **state)
     assert_true(bridge_shown(world, "http_server_request_duration_seconds_count", "") == 1000);
 }
 
-/* Commits the first records of metrics.raw as the stream-processor would, and is never seen again. */
-static void consume_a_little(struct bridge_world *world)
+/* Commits what the topic has as that group would, and is never seen again. */
+static void consume_a_little(struct bridge_world *world, const char *group, const char *topic,
+                             int32_t partitions)
 {
-    static const char *const topics[] = {TOPIC_METRICS_RAW, NULL};
-    const struct bus_member_settings settings = {.group = "stream-processor", .topics = topics};
+    const char *const topics[] = {topic, NULL};
+    const struct bus_member_settings settings = {.group = group, .topics = topics};
     struct bus_member *member = NULL;
     struct error error;
     assert_int_equal(bus_join(world->bus, &settings, &member, &error), BUS_OK);
     int32_t ended = 0;
-    for (int i = 0; i < 1000 && ended < 12; i++) {
+    for (int i = 0; i < 1000 && ended < partitions; i++) {
         struct bus_turn turn;
         assert_int_equal(bus_poll(member, 1000, &turn, &error), BUS_OK);
         for (size_t p = 0; p < turn.partition_count; p++) {
@@ -266,7 +268,7 @@ static void the_lag_of_a_dead_consumer_is_there(void **state)
 {
     struct bridge_world *world = *state;
     bridge_produce_events(world, 0, 240);
-    consume_a_little(world);
+    consume_a_little(world, "stream-processor", TOPIC_METRICS_RAW, 12);
     bridge_start(world, NULL);
     bridge_wait_until_all_is_counted(world);
     bridge_wait_for_value(world, "kafka_consumergroup_lag", "consumergroup=\"metrics-bridge\"", 0);
@@ -285,6 +287,14 @@ static void the_lag_of_a_dead_consumer_is_there(void **state)
                              "consumergroup=\"stream-processor\"") > 1.7e9 * 12);
     (void)exposition_sum(buffer_text(&world->page), "kafka_consumergroup_lag", "alert-forwarder", &count);
     assert_int_equal(count, 0); /* it never was here */
+    consume_a_little(world, "alert-forwarder", TOPIC_ALERTS_FIRED, 3);
+    for (int i = 0; i < 5; i++) {
+        char key[2] = {(char)('a' + i), '\0'};
+        bridge_produce(world, TOPIC_ALERTS_FIRED, (struct bus_bytes){key, 1}, "{}", 2);
+    }
+    outside_wait_for_acks(world->producer);
+    bridge_wait_for_value(world, "kafka_consumergroup_lag",
+                          "consumergroup=\"alert-forwarder\",topic=\"alerts.fired\"", 5);
 }
 
 static void label_sets_past_the_limit_are_overflow(void **state)
@@ -330,7 +340,8 @@ static void wrong_starts_are_refused_with_the_right_code(void **state)
 
 #define CASE(function) cmocka_unit_test_setup_teardown(function, bridge_world_begin, bridge_world_end)
 
-int main(void)
+/* test_metrics_bridge: on an embedded bus of each test's own; test_metrics_bridge kafka: on a broker. */
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         CASE(counts_equal_what_was_produced),
@@ -343,5 +354,18 @@ int main(void)
         CASE(label_sets_past_the_limit_are_overflow),
         CASE(wrong_starts_are_refused_with_the_right_code),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest on_kafka[] = {
+        CASE(the_lag_of_a_dead_consumer_is_there),
+    };
+    if (argc < 2 || strcmp(argv[1], "kafka") != 0) {
+        return cmocka_run_group_tests(tests, NULL, NULL);
+    }
+    struct kafka_broker broker;
+    int code = kafka_broker_require(&broker);
+    if (code == 0) {
+        bridge_kafka_url = broker.url;
+        code = cmocka_run_group_tests_name("metrics-bridge on Kafka", on_kafka, NULL, NULL);
+        kafka_broker_stop(&broker, false);
+    }
+    return code;
 }
