@@ -520,6 +520,43 @@ static void an_alert_that_fires_again_is_the_same_one_anew(void **state)
     assert_int_equal(count_told(world, 0, "resolved"), 3);
 }
 
+/* Each partition's alerts are told by who has it; a move is heard by nobody. */
+static void two_forwarders_share_the_work_and_one_takes_over_what_the_other_leaves(void **state)
+{
+    struct world *world = *state;
+    const char *const second[] = {"--alertmanager-url", world->am.url, "--member-id=second",
+                                  "--ends-after=20s", NULL};
+    const char *const first[] = {"--alertmanager-url", world->am.url, "--ends-after=20s", NULL};
+    alertmanager_server_start(&world->am);
+    start_forwarder(world, first);
+    for (unsigned number = 0; number < 6; number++) {
+        fire(world, number);
+        expect_told(world, number, "firing", 1);
+    }
+    struct process *other = world->forwarder;
+    world->forwarder = NULL;
+    world->port = net_free_port();
+    start_forwarder(world, second);
+    wait_until_ready(world);
+    for (unsigned number = 6; number < 12; number++) {
+        fire(world, number);
+        expect_told(world, number, "firing", 1);
+    }
+    process_kill(other);
+    process_free(other);
+    resolve(world, 0);
+    resolve(world, 11);
+    expect_told(world, 0, "resolved", 1);
+    expect_told(world, 11, "resolved", 1);
+    process_sleep_ms(21000); /* what nobody repeats any more would end by now */
+    for (unsigned number = 1; number < 11; number++) {
+        expect_active(world, number, 1);
+        assert_int_equal(count_told(world, number, "firing"), 1);
+        assert_int_equal(count_told(world, number, "resolved"), 0);
+    }
+    expect_lag(world, 0);
+}
+
 static void what_fires_is_kept_alive_while_the_bus_is_away(void **state)
 {
     struct world *world = *state;
@@ -598,6 +635,7 @@ int main(int argc, char **argv)
         FORWARDER_TEST(a_stalled_alertmanager_blocks_nobody_elses_delivery),
         FORWARDER_TEST(a_refused_alert_stands_alone_and_is_not_tried_for_ever),
         FORWARDER_TEST(an_alert_that_fires_again_is_the_same_one_anew),
+        FORWARDER_TEST(two_forwarders_share_the_work_and_one_takes_over_what_the_other_leaves),
         FORWARDER_TEST(what_fires_is_kept_alive_while_the_bus_is_away),
         FORWARDER_TEST(records_that_are_no_transition_are_counted_and_skipped),
         FORWARDER_TEST(wrong_settings_are_refused_by_name),
