@@ -168,6 +168,7 @@ static void a_broker_that_is_gone_is_named_and_nothing_else(void **state)
     expect_none("alertname=\"TelemetryAbsent\"");
     assert_int_equal(kafka_broker_start_again(&broker), 0);
     wait_until_well();
+    assert_int_equal(file_count_lines(stack.output, "killed by signal"), 0); /* everybody waited */
 }
 
 int main(int argc, char **argv)

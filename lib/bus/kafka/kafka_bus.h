@@ -36,6 +36,8 @@ struct kafka_client {
     struct kafka_bus *bus;
 };
 
+struct kafka_group_asker;
+
 struct kafka_bus {
     struct bus base; /* first */
     char *brokers;
@@ -48,7 +50,7 @@ struct kafka_bus {
     struct kafka_client asker_opaque;
     atomic_bool connected;
     pthread_mutex_t lock;    /* of what follows */
-    rd_kafka_t *group_asker; /* for questions about groups, made when the first one is asked */
+    struct kafka_group_asker *group_askers; /* kafka_committed.c; the newest first */
     struct kafka_topic *topics;
     size_t topic_count;
     struct kafka_commit_seen *seen;
@@ -90,6 +92,11 @@ int kafka_read_offsets(struct bus *bus, const char *topic, int32_t partition, in
 
 /* kafka_topics.c */
 int kafka_create_topics(struct bus *bus, const struct bus_topic *topics, size_t count, struct error *error);
+
+/* kafka_committed.c: what the group has committed of each place; an offset below 0: nothing. */
+int kafka_ask_committed(struct kafka_bus *bus, const char *group, rd_kafka_topic_partition_list_t *places,
+                        struct error *error);
+void kafka_group_askers_destroy(struct kafka_bus *bus);
 
 /* kafka_lag.c */
 int kafka_read_lag(struct bus *bus, const char *const *groups, size_t group_count, const char *const *topics,

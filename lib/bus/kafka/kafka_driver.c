@@ -27,9 +27,7 @@ static void driver_close(struct bus *base)
     if (bus->asker != NULL) {
         rd_kafka_destroy(bus->asker);
     }
-    if (bus->group_asker != NULL) {
-        rd_kafka_destroy(bus->group_asker);
-    }
+    kafka_group_askers_destroy(bus);
     for (char **property = bus->properties; property != NULL && *property != NULL; property++) {
         free(*property);
     }

@@ -10,8 +10,6 @@
 #include <string.h>
 
 #define SAMPLE_MS 1500 /* for all records whose age is read */
-#define STABLE_MS 500
-#define PAUSE_MS  20
 
 /* When this process first saw the group at this offset. */
 static int64_t note_commit(struct kafka_bus *bus, const struct bus_lag *row)
@@ -43,102 +41,6 @@ static int64_t note_commit(struct kafka_bus *bus, const struct bus_lag *row)
     int64_t seen_ms = seen == NULL ? 0 : seen->seen_ms;
     (void)pthread_mutex_unlock(&bus->lock);
     return seen_ms;
-}
-
-/* --- committed offsets ---- */
-
-/* *unstable: a transaction that moves one of the offsets has committed but isn't written everywhere, or is
- * still open. */
-static int read_committed(struct kafka_bus *bus, rd_kafka_event_t *event,
-                          rd_kafka_topic_partition_list_t *offsets, bool *unstable, struct error *error)
-{
-    rd_kafka_resp_err_t code = rd_kafka_event_error(event);
-    size_t count = 0;
-    const rd_kafka_group_result_t **groups =
-        code == RD_KAFKA_RESP_ERR_NO_ERROR
-            ? rd_kafka_ListConsumerGroupOffsets_result_groups(
-                  rd_kafka_event_ListConsumerGroupOffsets_result(event), &count)
-            : NULL;
-    if (count == 1 && rd_kafka_group_result_error(groups[0]) != NULL) {
-        code = rd_kafka_error_code(rd_kafka_group_result_error(groups[0]));
-    }
-    const rd_kafka_topic_partition_list_t *answer =
-        count == 1 && code == RD_KAFKA_RESP_ERR_NO_ERROR ? rd_kafka_group_result_partitions(groups[0]) : NULL;
-    *unstable = code == RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT;
-    for (int i = 0; answer != NULL && i < answer->cnt; i++) {
-        const rd_kafka_topic_partition_t *item = &answer->elems[i];
-        rd_kafka_topic_partition_t *asked =
-            rd_kafka_topic_partition_list_find(offsets, item->topic, item->partition);
-        *unstable |= item->err == RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT;
-        if (asked != NULL) {
-            asked->offset = item->offset;
-        }
-    }
-    return *unstable ? BUS_OK : kafka_result(bus, code, "asking for committed offsets", error);
-}
-
-/* A consumer, though it never joins: a client without a group of its own crashes in librdkafka when a
- * restarting broker answers that it is not the coordinator (its issue 5040). */
-static int find_asker(struct kafka_bus *bus, rd_kafka_t **asker, struct error *error)
-{
-    static const char *const settings[] = {"group.id", "obs-lag", "enable.auto.commit", "false", NULL};
-    int result = BUS_OK;
-    (void)pthread_mutex_lock(&bus->lock);
-    if (bus->group_asker == NULL) {
-        result = kafka_client_create(bus, RD_KAFKA_CONSUMER, settings, NULL, &bus->asker_opaque,
-                                     &bus->group_asker, error);
-    }
-    *asker = bus->group_asker;
-    (void)pthread_mutex_unlock(&bus->lock);
-    return result;
-}
-
-static int ask_once(struct kafka_bus *bus, const char *group, rd_kafka_topic_partition_list_t *offsets,
-                    bool stable, bool *unstable, struct error *error)
-{
-    char reason[128];
-    rd_kafka_t *asker = NULL;
-    if (find_asker(bus, &asker, error) != BUS_OK) {
-        return BUS_REFUSED;
-    }
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(asker);
-    rd_kafka_AdminOptions_t *options =
-        rd_kafka_AdminOptions_new(asker, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
-    (void)rd_kafka_AdminOptions_set_request_timeout(options, kafka_ask_ms(bus), reason, sizeof reason);
-    rd_kafka_error_t *failure = rd_kafka_AdminOptions_set_require_stable_offsets(options, stable);
-    if (failure != NULL) { /* then as it comes */
-        rd_kafka_error_destroy(failure);
-    }
-    rd_kafka_ListConsumerGroupOffsets_t *request = rd_kafka_ListConsumerGroupOffsets_new(group, offsets);
-    rd_kafka_ListConsumerGroupOffsets(asker, &request, 1, options, queue);
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, kafka_ask_ms(bus) + 1000);
-    int result = event == NULL ? error_set(error, BUS_AWAY, "asking for committed offsets: no answer")
-                               : read_committed(bus, event, offsets, unstable, error);
-    if (event != NULL) {
-        rd_kafka_event_destroy(event);
-    }
-    rd_kafka_ListConsumerGroupOffsets_destroy(request);
-    rd_kafka_AdminOptions_destroy(options);
-    rd_kafka_queue_destroy(queue);
-    return result;
-}
-
-/* A commit that was answered is in the group's offsets only when its marker has been written there, some
- * milliseconds later: without asking for stable offsets a lag would be seen that isn't there. A transaction
- * that stays open (its owner is dead) isn't waited for longer than STABLE_MS. */
-static int ask_committed(struct kafka_bus *bus, const char *group, rd_kafka_topic_partition_list_t *offsets,
-                         struct error *error)
-{
-    bool unstable = true;
-    int result = BUS_OK;
-    for (int waited_ms = 0; result == BUS_OK && unstable && waited_ms <= STABLE_MS; waited_ms += PAUSE_MS) {
-        if (waited_ms > 0) {
-            struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
-            (void)nanosleep(&pause, NULL);
-        }
-        result = ask_once(bus, group, offsets, true, &unstable, error);
-    }
-    return result == BUS_OK && unstable ? ask_once(bus, group, offsets, false, &unstable, error) : result;
 }
 
 /* --- ages ---- */
@@ -240,7 +142,7 @@ static int read_group(struct kafka_bus *bus, const char *group, const rd_kafka_t
         offsets->elems[i].offset = RD_KAFKA_OFFSET_INVALID;
     }
     int result = bounds == NULL ? error_set(error, BUS_FATAL, "no memory for offsets")
-                                : ask_committed(bus, group, offsets, error);
+                                : kafka_ask_committed(bus, group, offsets, error);
     if (result == BUS_OK) {
         result = kafka_ask_bounds(bus, places, bounds, bounds + all->cnt, error);
     }
