@@ -111,7 +111,7 @@ int counter_snapshot_take(struct series_counters *counters, int64_t now_ms, stru
     for (const struct counter_partition *p = counters->partitions; p != NULL; p = p->next) {
         partitions++;
     }
-    snapshot->rows = malloc((counters->label_sets + 1) * sizeof *snapshot->rows);
+    snapshot->rows = calloc(counters->label_sets + 1, sizeof *snapshot->rows);
     snapshot->held = calloc(partitions + 1, sizeof(struct counter_partition *));
     bool good = snapshot->rows != NULL && snapshot->held != NULL;
     for (struct counter_partition *p = counters->partitions; good && p != NULL; p = p->next) {
@@ -132,7 +132,7 @@ int counter_snapshot_take(struct series_counters *counters, int64_t now_ms, stru
 void counter_snapshot_release(struct series_counters *counters, struct counter_snapshot *snapshot)
 {
     (void)pthread_mutex_lock(&counters->lock);
-    for (size_t i = 0; i < snapshot->count; i++) {
+    for (size_t i = 0; snapshot->rows != NULL && i < snapshot->count; i++) {
         packed_numbers_drop(snapshot->rows[i].numbers);
     }
     for (size_t i = 0; snapshot->held != NULL && i < snapshot->held_count; i++) {

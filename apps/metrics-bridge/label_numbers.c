@@ -240,7 +240,7 @@ static bool read_native(struct reader *reader, struct native_histogram *native)
         reader->failed = true;
         return true;
     }
-    native->schema = (int8_t)schema;
+    native->schema = (int16_t)schema;
     native->count = 0;
     for (uint64_t i = 0; i < count && !reader->failed; i++) {
         int64_t step = take_signed(reader);

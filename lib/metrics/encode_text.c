@@ -186,9 +186,10 @@ static void name_bounds(struct metric_encoder *encoder, const struct metric_hist
     }
     encoder->bounds = histogram->bounds;
     for (size_t i = 0; i < histogram->bound_count; i++) {
-        double bound = histogram->bounds[i];
-        json_format_real(encoder->le[i], bound);
-        (void)strcat(encoder->le[i], strpbrk(encoder->le[i], ".e") == NULL ? ".0\"} " : "\"} ");
+        char text[JSON_REAL_BYTES];
+        json_format_real(text, histogram->bounds[i]);
+        (void)snprintf(encoder->le[i], METRIC_LE_BYTES, "%s%s\"} ", text,
+                       strpbrk(text, ".e") == NULL ? ".0" : "");
     }
     (void)strcpy(encoder->le[histogram->bound_count], "+Inf\"} ");
 }

@@ -5,7 +5,7 @@
 #include "buffer/buffer.h"
 #include "metrics/encoder.h"
 
-#define METRIC_LE_BYTES 40
+#define METRIC_LE_BYTES 48
 
 struct protobuf_scratch;
 

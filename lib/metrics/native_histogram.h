@@ -25,7 +25,7 @@ struct native_histogram {
     uint64_t zero_count;
     uint64_t *buckets; /* owned */
     uint16_t count, room;
-    int8_t schema;
+    int16_t schema;
 };
 
 void native_histogram_init(struct native_histogram *histogram);
