@@ -73,10 +73,10 @@ soak: install ## the long form of make chaos: every failpoint, 100 random kills,
 	@build/tests/test_bridge_kills kafka 50
 
 .PHONY: test-asan
-test-asan: install ## all tests under AddressSanitizer and UndefinedBehaviorSanitizer, but faults on Kafka, whose waits it stretches
+test-asan: install ## all tests under AddressSanitizer and UndefinedBehaviorSanitizer, but faults on Kafka and fast motion, whose waits it stretches
 	@$(call configure,asan)
 	@cmake --build --preset asan
-	@scripts/run-tests asan --parallel $(TEST_JOBS) --exclude-regex test_chaos_kafka
+	@scripts/run-tests asan --parallel $(TEST_JOBS) --exclude-regex test_chaos_kafka --label-exclude e2e
 
 .PHONY: test-tsan
 test-tsan: install ## tests of the embedded bus and of everything with threads under ThreadSanitizer
