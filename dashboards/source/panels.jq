@@ -93,7 +93,7 @@ def heatmap(id; title; unit; description; query):
       calculate: false, cellGap: 1,
       cellValues: {unit: "reqps"},
       color: {exponent: 0.5, fill: "blue", mode: "opacity", reverse: false, scale: "exponential", scheme: "Blues", steps: 64},
-      exemplars: {color: "text"}, filterValues: {le: 1e-9},
+      exemplars: {color: "text"},
       legend: {show: true}, rowsFrame: {layout: "auto"}, showValue: "never",
       tooltip: {mode: "single", showColorScale: false, yHistogram: false},
       yAxis: {axisPlacement: "left", reverse: false, unit: unit},

@@ -194,7 +194,6 @@ static const struct field heatmap_fields[] = {
     {"options.cellValues.unit", NULL},
     {"options.color.*", NULL}, /* one hue, square root: the console's own */
     {"options.exemplars.color", "text"},
-    {"options.filterValues.le", NULL},
     {"options.legend.show", "true"},
     {"options.rowsFrame.layout", "auto"},
     {"options.showValue", "never"},
