@@ -2,8 +2,12 @@ include "panels";
 
 def requests: "service:http_server_requests:total{\(chosen)}";
 def class(match): "service:http_server_requests:total{\(chosen),status_class\(match)}";
-def buckets: "http_server_request_duration_seconds_bucket{\(chosen)}";
-def quantile(q; labels): "histogram_quantile(\(q), sum by (\((["le"] + labels) | join(", "))) (rate(\(buckets)[$__rate_interval])))";
+
+# Buckets as rules/golden-signals.yaml record them, a twentieth of the series (docs/dashboards.md).
+def recorded_buckets: "avg_over_time(service:http_server_request_duration_seconds_bucket:rate2m{\(chosen)}[$__rate_interval])";
+def quantile(q; labels): "histogram_quantile(\(q), sum by (\((["le"] + labels) | join(", "))) (\(recorded_buckets)))";
+# Exemplars belong to raw series, so a query that shows them names these, once for the whole range (@ end()), and never takes a value.
+def with_exemplars(expr): "\(expr) or (http_server_request_duration_seconds_bucket{\(chosen)} @ end() < 0)";
 def each: ["service_name", "cloud_region"];
 def each_name: "{{service_name}} {{cloud_region}}";
 
@@ -28,19 +32,19 @@ dashboard("golden-signals"; "Golden signals";
       (timeseries(5; "Latency quantiles"; "s";
         "Of all requests chosen: half, 95 % and 99 % of them are answered within this time. Diamonds are single requests with their trace.";
         [
-          (query(quantile(0.5; []); "P50") | exemplars),
-          (query(quantile(0.95; []); "P95") | exemplars),
-          (query(quantile(0.99; []); "P99") | exemplars)
+          query(quantile(0.5; []); "P50"),
+          query(quantile(0.95; []); "P95"),
+          (query(with_exemplars(quantile(0.99; [])); "P99") | exemplars)
         ])
         | limited(["HighLatencyP99"])
         | override("P50"; coloured("dark-blue")) | override("P95"; coloured("blue"))
         | override("P99"; coloured("super-light-blue") + {"custom.lineWidth": 2})),
       heatmap(6; "Latency distribution"; "s"; "Requests a second in each bucket of duration: a second band is a slow path that quantiles hide.";
-        query("sum by (le) (rate(\(buckets)[$__rate_interval]))"; "{{le}}") | exemplars)
+        query("sum by (le) (\(recorded_buckets))"; "{{le}}"))
     ],
     [
       (timeseries(7; "P99 by service and region"; "s"; "99 % of the requests of a service in a region are answered within this time.";
-        [query(quantile(0.99; each); each_name) | exemplars])
+        [query(with_exemplars(quantile(0.99; each)); each_name) | exemplars])
         | limited(["HighLatencyP99"])),
       (timeseries(8; "Error ratio by service and region"; "percentunit"; "5xx answers as a share of all, over 2 minutes: what HighErrorRate looks at.";
         [query("service:http_server_errors:ratio_rate2m{\(chosen)}"; each_name)])

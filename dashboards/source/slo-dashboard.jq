@@ -24,9 +24,6 @@ def failing: "http_server_request_duration_seconds_count{\(chosen),http_response
 def requests: "http_server_request_duration_seconds_count{\(chosen)}";
 def quick: "http_server_request_duration_seconds_bucket{\(chosen),le=\"0.5\"}";
 def by_route(series): "sum by (service_name, http_route) (increase(\(series)[$__range]))";
-# Most first; columns of the same table keep to the same rows.
-def most(expr): "topk(10, \(expr))";
-def of_those(expr; ranked): "(\(expr)) and on (service_name, http_route) \(most(ranked))";
 def failed: "(\(by_route(failing)) or 0 * \(by_route(requests)))";
 def slow: "(\(by_route(requests)) - \(by_route(quick)))";
 def share(expr): "\(expr) / (\(by_route(requests)) > 0)";
@@ -85,15 +82,15 @@ dashboard("slo-dashboard"; "SLOs and error budgets";
       (table(10; "Routes that fail most"; "5xx answers in the chosen time and region, and their share of the route's requests. The first failure of a route with a new status doesn't count.";
         routes;
         [
-          {name: "Failed", unit: "short", query: column(most(failed))},
-          {name: "Share", unit: "percentunit", query: column(of_those(share(failed); failed))}
+          {name: "Failed", unit: "short", query: column(failed)},
+          {name: "Share", unit: "percentunit", query: column(share(failed))}
         ])
         | see("Golden signals"; "golden-signals")),
       (table(11; "Routes that are slow most"; "Requests of 500 ms and more in the chosen time and region, and their share of the route's requests.";
         routes;
         [
-          {name: "Slow", unit: "short", query: column(most(slow))},
-          {name: "Share", unit: "percentunit", query: column(of_those(share(slow); slow))}
+          {name: "Slow", unit: "short", query: column(slow)},
+          {name: "Share", unit: "percentunit", query: column(share(slow))}
         ])
         | see("Golden signals"; "golden-signals"))
     ]

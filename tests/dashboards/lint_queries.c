@@ -141,20 +141,29 @@ static void check_expression(struct lint *lint, const struct yaml_node *target, 
 static void check_target(struct lint *lint, const struct yaml_node *panel, const struct yaml_node *target)
 {
     const char *expression = lint_text(target, "expr");
-    const char *type = lint_text(panel, "type");
     if (strcmp(lint_text(target, "datasource.uid"), "${datasource}") != 0) {
         lint_complain(lint, target, "the query doesn't ask the chosen data source");
     }
     if (*lint_text(target, "legendFormat") == '\0') {
         lint_complain(lint, target, "the query has no legend");
     }
-    if (lint_is_one_of(type, "timeseries|heatmap") &&
-        strcmp(lint_text(panel, "fieldConfig.defaults.unit"), "s") == 0 &&
-        strstr(expression, "_bucket") != NULL && strcmp(lint_text(target, "exemplar"), "true") != 0) {
-        lint_complain(lint, target, "a query of latency without exemplars");
-    }
     check_expression(lint, target, expression);
     add_rule(panel, lint_text(target, "refId"), expression);
+}
+
+/* From a slow moment to a request that was slow. */
+static void check_exemplars(struct lint *lint, const struct yaml_node *panel)
+{
+    const struct yaml_node *targets = yaml_get(panel, "targets");
+    bool is_latency = false, found = false;
+    for (size_t i = 0; targets != NULL && i < targets->count; i++) {
+        is_latency =
+            is_latency || strstr(lint_text(targets->items[i], "expr"), "histogram_quantile(") != NULL;
+        found = found || strcmp(lint_text(targets->items[i], "exemplar"), "true") == 0;
+    }
+    if (strcmp(lint_text(panel, "type"), "timeseries") == 0 && is_latency && !found) {
+        lint_complain(lint, panel, "latency without exemplars");
+    }
 }
 
 static void check_targets(struct lint *lint, const struct yaml_node *panel)
@@ -174,6 +183,7 @@ static void check_targets(struct lint *lint, const struct yaml_node *panel)
         }
         check_target(lint, panel, targets->items[i]);
     }
+    check_exemplars(lint, panel);
 }
 
 /* label_values(series, label): the series. */

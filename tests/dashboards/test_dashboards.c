@@ -110,7 +110,7 @@ static const struct change changes[] = {
     {GOLDEN, "&${__url_time_range}", "", "the link forgets the choice or the time"},
     {GOLDEN, "\"refId\": \"B\"", "\"refId\": \"A\"", "the refId isn't B"},
     {GOLDEN, "\"legendFormat\": \"P50\"", "\"legendFormat\": \"\"", "the query has no legend"},
-    {GOLDEN, "\"exemplar\": true", "\"exemplar\": false", "a query of latency without exemplars"},
+    {GOLDEN, "\"exemplar\": true", "\"exemplar\": false", "latency without exemplars"},
     {GOLDEN, "[$__rate_interval]", "[2m]", "the range [2m] is neither"},
     {GOLDEN, "cloud_region=~\\\"$region\\\"}[", "cloud_region=\\\"$region\\\"}[",
      "$region isn't matched with =~"},
