@@ -83,6 +83,23 @@ static int load_source(struct sources *sources, const char *folder, const char *
     return FOLDER_DONE;
 }
 
+static int load_entries(struct sources *sources, const char *folder, struct dirent **entries, int count,
+                        struct error *error)
+{
+    if (count == 0) {
+        return error_set(error, FOLDER_REFUSED, "%s holds no SLO files (NAME.yaml)", folder);
+    }
+    sources->items = (struct source **)calloc((size_t)count, sizeof(struct source *));
+    if (sources->items == NULL) {
+        return error_set(error, FOLDER_FAILED, "no memory");
+    }
+    int result = FOLDER_DONE;
+    for (int i = 0; i < count && result == FOLDER_DONE; i++) {
+        result = load_source(sources, folder, entries[i]->d_name, error);
+    }
+    return result;
+}
+
 static int load_sources(struct sources *sources, const char *folder, struct error *error)
 {
     struct dirent **entries = NULL;
@@ -90,16 +107,7 @@ static int load_sources(struct sources *sources, const char *folder, struct erro
     if (count < 0) {
         return error_set_errno(error, FOLDER_FAILED, errno, "cannot read %s", folder);
     }
-    int result = FOLDER_DONE;
-    sources->items = (struct source **)calloc((size_t)count + 1, sizeof(struct source *));
-    if (sources->items == NULL) {
-        result = error_set(error, FOLDER_FAILED, "no memory");
-    } else if (count == 0) {
-        result = error_set(error, FOLDER_REFUSED, "%s holds no SLO files (NAME.yaml)", folder);
-    }
-    for (int i = 0; i < count && result == FOLDER_DONE; i++) {
-        result = load_source(sources, folder, entries[i]->d_name, error);
-    }
+    const int result = load_entries(sources, folder, entries, count, error);
     free_entries(entries, count);
     return result;
 }
