@@ -146,7 +146,7 @@ static int read_group(struct kafka_bus *bus, const char *group, const rd_kafka_t
     if (result == BUS_OK) {
         result = kafka_ask_bounds(bus, places, bounds, bounds + all->cnt, error);
     }
-    for (int i = 0; i < offsets->cnt && result == BUS_OK; i++) {
+    for (int i = 0; i < offsets->cnt && result == BUS_OK && bounds != NULL; i++) {
         if (*count < limit) {
             fill_row(bus, group, &offsets->elems[i], bounds[i], bounds[all->cnt + i], &rows[*count]);
         }

@@ -276,7 +276,7 @@ static int ask_bounds(struct kafka_member *member, struct error *error)
     }
     int result = bounds == NULL ? error_set(error, BUS_FATAL, "no memory for offsets")
                                 : kafka_ask_bounds(member->bus, places, bounds, bounds + places->cnt, error);
-    for (size_t i = 0; i < member->partition_count && result == BUS_OK; i++) {
+    for (size_t i = 0; i < member->partition_count && result == BUS_OK && bounds != NULL; i++) {
         member->partitions[i].begin = bounds[i];
         member->partitions[i].end = bounds[member->partition_count + i];
     }
