@@ -28,7 +28,7 @@ dashboard("kafka-consumer-lag"; "Kafka consumer lag";
         [query(rate("stream_processor_events_total"); "events")]),
       (stat(4; "Dead letters"; "short"; "Records that couldn't be read and went to a dead-letter topic, in the chosen time.";
         [instant("sum(increase(stream_processor_events_total{result=\"malformed\"}[$__range])) + sum(increase(metrics_bridge_log_records_total{result=\"malformed\"}[$__range]))"; "dead letters")])
-        | .options.graphMode = "none")
+        | .options.graphMode = "none" | .fieldConfig.defaults.decimals = 0)
     ],
     [
       (timeseries(5; "Lag by group and topic"; "short"; "Records between a group's committed position and the topic's end, all partitions.";
@@ -70,7 +70,7 @@ dashboard("kafka-consumer-lag"; "Kafka consumer lag";
     [
       (timeseries(18; "Dead letters in 10 minutes"; "short"; "Records that couldn't be read in the 10 minutes before, by the topic they came from: what DeadLettersGrowing looks at.";
         [query("topic:dead_letters:increase10m"; "{{topic}}")])
-        | limited(["DeadLettersGrowing"])),
+        | limited(["DeadLettersGrowing"]) | .fieldConfig.defaults.decimals = 0),
       (timeseries(19; "Partitions that nobody reads"; "short"; "Partitions that grow and whose group commits nothing: what EventsNotConsumed looks at.";
         [query("count by (consumergroup, topic) (delta(consumergroup_topic_partition:kafka_consumergroup_lag:max{\(groups)}[5m]) > 0 and changes(consumergroup_topic_partition:kafka_consumergroup_last_commit_timestamp_seconds:max{\(groups)}[1m]) == 0)"; group_name)])
         | limited(["EventsNotConsumed"]) | rare("Every partition that grows is read"))

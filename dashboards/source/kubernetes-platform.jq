@@ -40,7 +40,7 @@ dashboard("kubernetes-platform"; "Kubernetes platform";
         [query("sum(max by (namespace, pod, phase) (kube_pod_status_phase{\(in_namespace),phase=~\"Pending|Failed|Unknown\"}))"; "pods")]),
       (worst(2; "Most restarts in 15 minutes"; "short"; "The container that restarted most often in 15 minutes.";
         instant("topk(1, max by (namespace, pod, container) (increase(kube_pod_container_status_restarts_total{\(pods)}[15m])))"; "{{pod}} {{container}}"))
-        | limited(["PodRestartingFrequently"])),
+        | limited(["PodRestartingFrequently"]) | .fieldConfig.defaults.decimals = 0),
       stat(3; "Autoscalers at their maximum"; "short"; "Autoscalers that can't add replicas any more.";
         [query("sum(\(autoscaler("status_current_replicas")) >= bool \(autoscaler("spec_max_replicas")))"; "autoscalers")]),
       stat(4; "Nodes in trouble"; "short"; "Nodes that aren't ready or report pressure.";

@@ -99,11 +99,11 @@ def heatmap(id; title; unit; description; query):
       yAxis: {axisPlacement: "left", reverse: false, unit: unit},
     };
 
-# columns: [{name, unit, query}]; labels: [[label, column name]], the rows' names.
+# columns: [{name, unit, query, also}], also: more properties of that column; labels: [[label, column name]], the rows' names.
 def table(id; title; description; labels; columns):
   panel(id; "table"; title; "short"; description; [columns[].query])
   | .fieldConfig.overrides = [
-      columns[] | {matcher: {id: "byName", options: .name}, properties: [{id: "unit", value: .unit}] }
+      columns[] | {matcher: {id: "byName", options: .name}, properties: [({unit: .unit} + .also) | to_entries[] | {id: .key, value: .value}]}
     ]
   | (.targets | map(.refId)) as $ids
   | ([columns[].name] | to_entries | map({

@@ -12,7 +12,7 @@ def year: 365 * day;
 def period_s: "slo:time_period:days{\(slos)} * \(day)";
 # When nothing burns the end is never; a year stands for it.
 def ends_in: "clamp(\(left) * \(period_s) / clamp_min(\(burn("1h")), 1e-9), 0, \(year))";
-def not_within_a_year: [{type: "range", options: {from: year, to: null, result: {index: 0, text: "not within a year"}}}];
+def not_within_a_year: [{type: "range", options: {from: year, to: (10 * year), result: {index: 0, text: "not within a year"}}}];
 
 def window(id; long; short; alert; words):
   timeseries(id; "Burn over \(long) and \(short)"; "short";
@@ -65,16 +65,14 @@ dashboard("slo-dashboard"; "SLOs and error budgets";
         [["sloth_service", "Service"], ["sloth_slo", "SLO"]];
         [
           {name: "Budget left", unit: "percentunit", query: column("max by (sloth_service, sloth_slo) (\(left))")},
-          {name: "Objective", unit: "percentunit", query: column("max by (sloth_service, sloth_slo) (slo:objective:ratio{\(slos)})")},
-          {name: "Measured, 30 d", unit: "percentunit", query: column("1 - max by (sloth_service, sloth_slo) (slo:sli_error:ratio_rate30d{\(slos)})")},
+          {name: "Objective", unit: "percentunit", also: {decimals: 3}, query: column("max by (sloth_service, sloth_slo) (slo:objective:ratio{\(slos)})")},
+          {name: "Measured, 30 d", unit: "percentunit", also: {decimals: 3}, query: column("1 - max by (sloth_service, sloth_slo) (slo:sli_error:ratio_rate30d{\(slos)})")},
           {name: "Burn, 1 h", unit: "short", query: column("max by (sloth_service, sloth_slo) (\(burn("1h")))")},
           {name: "Burn, 6 h", unit: "short", query: column("max by (sloth_service, sloth_slo) (\(burn("6h")))")},
-          {name: "Ends in", unit: "s", query: column("max by (sloth_service, sloth_slo) (\(ends_in))")}
+          {name: "Ends in", unit: "s", also: {mappings: not_within_a_year}, query: column("max by (sloth_service, sloth_slo) (\(ends_in))")}
         ])
         | limited_column("Burn, 1 h"; "ErrorBudgetBurnRateFast") | limited_column("Burn, 6 h"; "ErrorBudgetBurnRateSlow")
         | .links |= unique_by(.title)
-        | override("Ends in"; {mappings: not_within_a_year})
-        | override_like("Objective|Measured.*"; {decimals: 3})
         | .options.sortBy[0].desc = false
         | size(24; 9))
     ],
@@ -82,14 +80,14 @@ dashboard("slo-dashboard"; "SLOs and error budgets";
       (table(10; "Routes that fail most"; "5xx answers in the chosen time and region, and their share of the route's requests. The first failure of a route with a new status doesn't count.";
         routes;
         [
-          {name: "Failed", unit: "short", query: column(failed)},
+          {name: "Failed", unit: "short", also: {decimals: 0}, query: column(failed)},
           {name: "Share", unit: "percentunit", query: column(share(failed))}
         ])
         | see("Golden signals"; "golden-signals")),
       (table(11; "Routes that are slow most"; "Requests of 500 ms and more in the chosen time and region, and their share of the route's requests.";
         routes;
         [
-          {name: "Slow", unit: "short", query: column(slow)},
+          {name: "Slow", unit: "short", also: {decimals: 0}, query: column(slow)},
           {name: "Share", unit: "percentunit", query: column(share(slow))}
         ])
         | see("Golden signals"; "golden-signals"))
