@@ -54,7 +54,8 @@ static int measure_detectors(const struct load *load)
 
 static void print_times(const char *what, const struct restart_times *times)
 {
-    printf("%-46s %12.2f s %8.2f s %14.2f s\n", what, times->first_commit_s, times->live_s, times->cpu_s);
+    printf("%-46s %12.2f s %8.2f s %14.2f s %10.1f\n", what, times->first_commit_s, times->live_s,
+           times->cpu_s, times->load);
 }
 
 static int measure_processor(const char *url, const char *program, const struct load *load)
@@ -67,9 +68,14 @@ static int measure_processor(const char *url, const char *program, const struct 
     }
     printf("produced %.0f records/s while the processor read, then %.0f/s; %llu records before the kill\n\n",
            figures.produced_a_second, figures.reached_a_second, (unsigned long long)figures.history);
-    printf("%-46s %14s %10s %16s\n", "killed, started again", "first commit", "live", "processor time");
-    print_times("windows out of checkpoints", &figures.checkpoint);
-    print_times("windows replayed (only what there is of them)", &figures.replay);
+    printf("%-46s %14s %10s %16s %10s\n", "killed, started again", "first commit", "live", "processor time",
+           "load");
+    print_times("same member, windows out of checkpoints", &figures.checkpoint);
+    print_times("another member, out of checkpoints", &figures.takeover);
+    print_times("same member, windows replayed (those there are)", &figures.replay);
+    printf("\nanother member waits for the killed one: its session of 10 s and its transaction of 5 s on "
+           "Kafka, its "
+           "lease of 5 s on the embedded bus\n");
     return 0;
 }
 

@@ -4,9 +4,11 @@
 #include "bus/bus.h"
 #include "clock/clock.h"
 #include "event/encode.h"
+#include "http/http_client.h"
 #include "topics/topics.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
@@ -14,11 +16,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PATIENCE_S   60.0
+#define PATIENCE_S   120.0
 #define LIVE_AFTER_S 4 /* before a kill */
+#define LOOK_MS      50
 
 struct bench {
     const char *url, *program;
@@ -31,6 +35,7 @@ struct bench {
     atomic_bool stop;
     uint64_t history;
     pid_t child;
+    uint16_t port; /* of the child */
     bool failed;
 };
 
@@ -103,16 +108,34 @@ static void *keep_producing(void *context)
 
 /* --- the processor ---- */
 
-static void start_processor(struct bench *bench, const char *idle_after)
+static uint16_t find_free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) != 0 ||
+        getsockname(fd, (struct sockaddr *)&address, &size) != 0) {
+        address.sin_port = 0;
+    }
+    (void)close(fd);
+    return ntohs(address.sin_port);
+}
+
+static void start_processor(struct bench *bench, const char *member, const char *idle_after)
 {
     static const char rules[] = OBS_SOURCE_DIR "/config/anomaly-rules.yaml";
     char option[64];
+    char name[64];
+    char listen[64];
+    bench->port = find_free_port();
+    (void)snprintf(listen, sizeof listen, "--listen=127.0.0.1:%u", (unsigned)bench->port);
     (void)snprintf(option, sizeof option, "--idle-after=%s", idle_after);
+    (void)snprintf(name, sizeof name, "--member-id=%s", member);
     char *const argv[] = {(char *)(uintptr_t)bench->program,
                           "--bus-url",
                           (char *)(uintptr_t)bench->url,
-                          "--listen=127.0.0.1:0",
-                          "--member-id=bench",
+                          listen,
+                          name,
                           "--rules",
                           (char *)(uintptr_t)rules,
                           option,
@@ -137,21 +160,40 @@ static void kill_processor(struct bench *bench)
     bench->child = 0;
 }
 
-static void read_lag(const struct bench *bench, int64_t *committed, int64_t *lag)
+static int64_t read_committed(const struct bench *bench)
 {
     static const char *const groups[] = {"stream-processor"};
     static const char *const topics[] = {TOPIC_METRICS_RAW};
     struct bus_lag rows[64];
     size_t count = 0;
-    *committed = 0;
-    *lag = 0;
-    if (bus_read_lag(bench->bus, groups, 1, topics, 1, rows, 64, &count, NULL) != BUS_OK) {
-        *lag = INT64_MAX;
-    }
+    int64_t committed = 0;
+    (void)bus_read_lag(bench->bus, groups, 1, topics, 1, rows, 64, &count, NULL);
     for (size_t i = 0; i < count && i < 64; i++) {
-        *committed += rows[i].committed > 0 ? rows[i].committed : 0;
-        *lag += *lag == INT64_MAX ? 0 : rows[i].lag;
+        committed += rows[i].committed > 0 ? rows[i].committed : 0;
     }
+    return committed;
+}
+
+/* Records that the child has committed since its start, by its own count: asking the bus for the lag every
+ * few milliseconds would be work that a restart is measured beside. */
+static int64_t read_counted(const struct bench *bench)
+{
+    static const char name[] = "stream_processor_events_total{";
+    struct buffer page;
+    struct error error;
+    char url[64];
+    int64_t sum = 0;
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/metrics", (unsigned)bench->port);
+    const struct http_client_request request = {.url = url, .timeout_ms = 1000};
+    buffer_init(&page, 0);
+    if (http_client_send(&request, &page, &error) == 200) {
+        for (const char *at = buffer_text(&page); (at = strstr(at, name)) != NULL; at++) {
+            const char *value = strstr(at, "} ");
+            sum += value == NULL ? 0 : (int64_t)strtod(value + 2, NULL);
+        }
+    }
+    buffer_free(&page);
+    return sum;
 }
 
 /* Of the child so far: the 14th and 15th field of its stat, behind the name in brackets. */
@@ -187,13 +229,14 @@ static bool is_live(const struct bench *bench, int64_t lag)
 static void wait_until_live(struct bench *bench, int64_t committed_before, struct restart_times *times)
 {
     double begin_s = now_s();
-    int64_t committed = committed_before;
+    int64_t counted = 0;
     int64_t lag = INT64_MAX;
     *times = (struct restart_times){0};
-    while (!bench->failed && !(committed > committed_before && is_live(bench, lag))) {
-        sleep_ms(20);
-        read_lag(bench, &committed, &lag);
-        if (times->first_commit_s == 0 && committed > committed_before) {
+    while (!bench->failed && !(counted > 0 && is_live(bench, lag))) {
+        sleep_ms(LOOK_MS);
+        counted = read_counted(bench);
+        lag = (int64_t)atomic_load(&bench->produced) - committed_before - counted;
+        if (times->first_commit_s == 0 && counted > 0) {
             times->first_commit_s = now_s() - begin_s;
         }
         if (now_s() - begin_s > PATIENCE_S) {
@@ -203,16 +246,30 @@ static void wait_until_live(struct bench *bench, int64_t committed_before, struc
     }
     times->live_s = now_s() - begin_s;
     times->cpu_s = read_cpu_s(bench);
+    (void)getloadavg(&times->load, 1);
 }
 
-static void restart(struct bench *bench, const char *idle_after, struct restart_times *times)
+static void restart(struct bench *bench, const char *member, const char *idle_after,
+                    struct restart_times *times)
 {
-    int64_t committed = 0;
-    int64_t lag = 0;
     kill_processor(bench);
-    read_lag(bench, &committed, &lag);
-    start_processor(bench, idle_after);
+    int64_t committed = read_committed(bench);
+    start_processor(bench, member, idle_after);
     wait_until_live(bench, committed, times);
+}
+
+/* By another member, which has to wait for the killed one: from the kill on, asking for positions included.
+ */
+static void take_over(struct bench *bench, struct restart_times *times)
+{
+    double killed_s = now_s();
+    kill_processor(bench);
+    int64_t committed = read_committed(bench);
+    double asked_s = now_s() - killed_s;
+    start_processor(bench, "another", "15s");
+    wait_until_live(bench, committed, times);
+    times->first_commit_s += asked_s;
+    times->live_s += asked_s;
 }
 
 /* --- all of it ---- */
@@ -223,22 +280,25 @@ static void run(struct bench *bench, uint32_t seconds, struct processor_figures 
     bench->history = (uint64_t)seconds * bench->stream->rate;
     bench->stream->start_ms = clock_wall_ms(clock_system()) - (int64_t)seconds * 1000;
     double begin_s = now_s();
-    start_processor(bench, "15s");
+    start_processor(bench, "bench", "15s");
     for (uint64_t number = 0; number < bench->history && !bench->failed; number++) {
         bench->failed = !produce_one(bench, number);
     }
     wait_for_acks(bench);
     out->produced_a_second = (double)bench->history / (now_s() - begin_s);
     begin_s = now_s();
+    atomic_store(&bench->produced, bench->history);
     if (bench->failed || pthread_create(&bench->thread, NULL, keep_producing, bench) != 0) {
         return;
     }
     wait_until_live(bench, 0, &times);
     sleep_ms(LIVE_AFTER_S * 1000);
     out->history = atomic_load(&bench->produced);
-    restart(bench, "15s", &out->checkpoint);
+    restart(bench, "bench", "15s", &out->checkpoint);
     sleep_ms(LIVE_AFTER_S * 1000);
-    restart(bench, "15001ms", &out->replay);
+    take_over(bench, &out->takeover);
+    sleep_ms(LIVE_AFTER_S * 1000);
+    restart(bench, "another", "15001ms", &out->replay);
     out->reached_a_second = (double)(atomic_load(&bench->produced) - bench->history) / (now_s() - begin_s);
     atomic_store(&bench->stop, true);
     (void)pthread_join(bench->thread, NULL);

@@ -1,5 +1,5 @@
 /* lib/bus/kafka/kafka_member: how a member is laid out; for kafka_member.c (its life), kafka_turns.c (polls),
- * kafka_read.c (records out of messages) and kafka_commit.c (transactions). */
+ * kafka_restoring.c (state), kafka_read.c (records out of messages) and kafka_commit.c (transactions). */
 #ifndef OBS_BUS_KAFKA_KAFKA_MEMBER_H
 #define OBS_BUS_KAFKA_KAFKA_MEMBER_H
 
@@ -9,6 +9,9 @@
 #define KAFKA_MEMBER_TOPICS 16
 #define KAFKA_COMMIT_MS                                                                                      \
     5000 /* a commit takes no longer: then the brokers abort it (transaction.timeout.ms) */
+
+/* How long one wait lasts at most: bus_wake sets a flag, a signal handler can do no more. */
+#define KAFKA_SLICE_MS 100
 
 /* ASKING: its committed offset isn't known yet. */
 enum kafka_phase { KAFKA_ASKING, KAFKA_NEW, KAFKA_RESTORING, KAFKA_WAITING, KAFKA_STARTED };
@@ -86,6 +89,13 @@ void kafka_member_free_messages(struct kafka_member *member);
 /* What came in a message's clothes: an end, an error. BUS_FATAL: the member can't go on. */
 int kafka_member_take_event(struct kafka_member *member, const rd_kafka_message_t *message,
                             struct error *error);
+
+/* kafka_restoring.c */
+void kafka_member_add_to_turn(struct kafka_member *member, struct bus_turn *turn,
+                              const struct kafka_partition *partition);
+/* *any: a turn, if one of the partitions that wait for their state can go on. */
+int kafka_member_restoring_turn(struct kafka_member *member, struct bus_turn *turn, bool *any,
+                                struct error *error);
 
 /* kafka_commit.c: a transactional producer that is ready to begin; BUS_AWAY: not yet. */
 int kafka_member_prepare(struct kafka_member *member, struct error *error);

@@ -215,7 +215,9 @@ bool kafka_restore_has(const struct kafka_restore *restore, int32_t partition)
 
 /* --- reading ---- */
 
-static int take_message(struct kafka_restore *restore, const rd_kafka_message_t *message, struct error *error)
+/* *done: its partition is, by this message. */
+static int take_message(struct kafka_restore *restore, const rd_kafka_message_t *message, bool *done,
+                        struct error *error)
 {
     struct part *part = find_part(restore, message->partition);
     if (part == NULL || part->done) {
@@ -223,26 +225,29 @@ static int take_message(struct kafka_restore *restore, const rd_kafka_message_t 
     }
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         part->done = message->offset >= part->until;
+        *done = part->done;
         return BUS_OK;
     }
     return message->err == RD_KAFKA_RESP_ERR_NO_ERROR ? keep(part, message, error) : BUS_OK;
 }
 
-int kafka_restore_read(struct kafka_restore *restore, int32_t partition, int timeout_ms, bool *done,
-                       struct error *error)
+bool kafka_restore_is_done(const struct kafka_restore *restore, int32_t partition)
+{
+    return find_part(restore, partition)->done;
+}
+
+int kafka_restore_read(struct kafka_restore *restore, int timeout_ms, struct error *error)
 {
     int64_t deadline_ms = clock_steady_ms(clock_system()) + timeout_ms;
-    const struct part *part = find_part(restore, partition);
+    bool done = false;
     int result = BUS_OK;
-    while (!part->done && result == BUS_OK && clock_steady_ms(clock_system()) <= deadline_ms) {
-        rd_kafka_message_t *message =
-            rd_kafka_consumer_poll(restore->reader, timeout_ms < 100 ? timeout_ms : 100);
+    while (!done && result == BUS_OK && clock_steady_ms(clock_system()) <= deadline_ms) {
+        rd_kafka_message_t *message = rd_kafka_consumer_poll(restore->reader, timeout_ms);
         if (message != NULL) {
-            result = take_message(restore, message, error);
+            result = take_message(restore, message, &done, error);
             rd_kafka_message_destroy(message);
         }
     }
-    *done = part->done;
     return result;
 }
 

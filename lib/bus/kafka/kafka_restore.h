@@ -19,9 +19,10 @@ int kafka_restore_begin(struct kafka_restore **out, struct kafka_bus *bus, const
                         const int32_t *partitions, size_t count, struct error *error);
 /* Is it one of those it was begun with? */
 bool kafka_restore_has(const struct kafka_restore *restore, int32_t partition);
-/* Reads on for up to timeout_ms; *done: all of the partition is there. */
-int kafka_restore_read(struct kafka_restore *restore, int32_t partition, int timeout_ms, bool *done,
-                       struct error *error);
+/* Is all of it there? */
+bool kafka_restore_is_done(const struct kafka_restore *restore, int32_t partition);
+/* Reads on for up to timeout_ms, until one more partition is done. */
+int kafka_restore_read(struct kafka_restore *restore, int timeout_ms, struct error *error);
 /* The partition's next keys and values, at most limit, when it is done; 0: no more. They live until
  * kafka_restore_done_with. */
 size_t kafka_restore_take(struct kafka_restore *restore, int32_t partition, struct bus_record *records,

@@ -8,8 +8,6 @@
 #include <string.h>
 
 #define FENCED_AGAIN_MS 300000
-#define SLICE_MS                                                                                             \
-    100 /* how long one wait lasts at most: bus_wake sets a flag, a signal handler can do no more */
 
 /* Without a group every partition is this reader's. */
 static int list_partitions(struct kafka_member *member, struct error *error)
@@ -33,25 +31,13 @@ static int list_partitions(struct kafka_member *member, struct error *error)
 
 /* --- turns ---- */
 
-static void add_to_turn(struct kafka_member *member, struct bus_turn *turn,
-                        const struct kafka_partition *partition)
-{
-    turn->partitions = member->turn_partitions;
-    member->turn_partitions[turn->partition_count++] =
-        (struct bus_partition){.topic = partition->topic,
-                               .partition = partition->number,
-                               .committed = partition->committed,
-                               .position = partition->committed,
-                               .note = partition->note};
-}
-
 /* Those that the caller knows of. */
 static bool told_turn(struct kafka_member *member, struct bus_turn *turn, enum bus_turn_kind kind)
 {
     *turn = (struct bus_turn){.kind = kind};
     for (size_t i = 0; i < member->partition_count; i++) {
         if (member->partitions[i].phase > KAFKA_NEW) {
-            add_to_turn(member, turn, &member->partitions[i]);
+            kafka_member_add_to_turn(member, turn, &member->partitions[i]);
         }
     }
     return turn->partition_count > 0;
@@ -123,120 +109,10 @@ static bool assigned_turn(struct kafka_member *member, struct bus_turn *turn)
     for (size_t i = 0; i < member->partition_count; i++) {
         if (member->partitions[i].phase == KAFKA_NEW) {
             member->partitions[i].phase = KAFKA_RESTORING;
-            add_to_turn(member, turn, &member->partitions[i]);
+            kafka_member_add_to_turn(member, turn, &member->partitions[i]);
         }
     }
     return turn->partition_count > 0;
-}
-
-static bool has_restoring(const struct kafka_member *member)
-{
-    for (size_t i = 0; i < member->partition_count; i++) {
-        if (member->partitions[i].phase == KAFKA_RESTORING) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Of another input topic, which has its state under the same number. */
-static bool is_wanted_again(const struct kafka_member *member, const struct kafka_partition *done)
-{
-    for (size_t i = 0; i < member->partition_count; i++) {
-        const struct kafka_partition *other = &member->partitions[i];
-        if (other != done && other->number == done->number && other->phase == KAFKA_RESTORING) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* All that wait for their state, at once. */
-static int begin_restore(struct kafka_member *member, struct error *error)
-{
-    int32_t *numbers = calloc(member->partition_count, sizeof *numbers);
-    size_t count = 0;
-    if (numbers == NULL) {
-        return error_set(error, BUS_FATAL, "no memory to restore state");
-    }
-    for (size_t i = 0; i < member->partition_count; i++) {
-        if (member->partitions[i].phase == KAFKA_RESTORING) {
-            numbers[count++] = member->partitions[i].number;
-        }
-    }
-    int result =
-        kafka_restore_begin(&member->restore, member->bus, member->state_topic, numbers, count, error);
-    free(numbers);
-    return result;
-}
-
-static int restore_some(struct kafka_member *member, struct kafka_partition *partition, struct bus_turn *turn,
-                        bool *any, struct error *error)
-{
-    bool done = false;
-    int result = BUS_OK;
-    if (member->restore != NULL && !kafka_restore_has(member->restore, partition->number)) {
-        kafka_restore_end(member->restore); /* it came later */
-        member->restore = NULL;
-    }
-    if (member->restore == NULL) {
-        result = bus_answer_for_test(FAILPOINT(KAFKA_RESTORE_BEFORE), error);
-    }
-    if (member->restore == NULL && result == BUS_OK) {
-        result = begin_restore(member, error);
-        (void)FAILPOINT(KAFKA_RESTORE_AFTER);
-    }
-    if (result == BUS_OK) {
-        result = kafka_restore_read(member->restore, partition->number, SLICE_MS, &done, error);
-    }
-    if (result != BUS_OK || !done) {
-        return result;
-    }
-    if (member->records == NULL) {
-        member->records = calloc(member->batch_records, sizeof *member->records);
-        member->messages = calloc(member->batch_records, sizeof(rd_kafka_message_t *));
-        if (member->records == NULL || member->messages == NULL) {
-            return error_set(error, BUS_FATAL, "no memory for records");
-        }
-    }
-    size_t count =
-        kafka_restore_take(member->restore, partition->number, member->records, member->batch_records);
-    *any = true;
-    *turn = (struct bus_turn){
-        .kind = count > 0 ? BUS_STATE : BUS_RESTORED, .records = member->records, .record_count = count};
-    add_to_turn(member, turn, partition);
-    if (count == 0) {
-        partition->phase = KAFKA_WAITING;
-        if (is_wanted_again(member, partition)) {
-            kafka_restore_rewind(member->restore, partition->number);
-        } else {
-            kafka_restore_done_with(member->restore, partition->number);
-        }
-    }
-    if (count == 0 && !has_restoring(member)) {
-        kafka_restore_end(member->restore);
-        member->restore = NULL;
-    }
-    return BUS_OK;
-}
-
-static int restoring_turn(struct kafka_member *member, struct bus_turn *turn, bool *any, struct error *error)
-{
-    for (size_t i = 0; i < member->partition_count; i++) {
-        struct kafka_partition *partition = &member->partitions[i];
-        if (partition->phase != KAFKA_RESTORING) {
-            continue;
-        }
-        if (member->state_topic[0] != '\0') {
-            return restore_some(member, partition, turn, any, error);
-        }
-        partition->phase = KAFKA_WAITING;
-        *turn = (struct bus_turn){.kind = BUS_RESTORED};
-        add_to_turn(member, turn, partition);
-        *any = true;
-        return BUS_OK;
-    }
-    return BUS_OK;
 }
 
 /* All have been started: the client may fetch. */
@@ -345,7 +221,7 @@ static int next_turn(struct kafka_member *member, int timeout_ms, struct bus_tur
     result = ask_committed(member, error);
     *any = result == BUS_OK && assigned_turn(member, turn);
     if (result == BUS_OK && !*any) {
-        result = restoring_turn(member, turn, any, error);
+        result = kafka_member_restoring_turn(member, turn, any, error);
     }
     if (result == BUS_OK && !*any && !member->assigned_to_client) {
         result = give_to_client(member, error);
@@ -367,7 +243,7 @@ int kafka_poll(struct bus_member *base, int timeout_ms, struct bus_turn *turn, s
     for (;;) {
         int64_t left_ms = deadline_ms - clock_steady_ms(clock_system());
         bool any = false;
-        int slice_ms = left_ms <= 0 ? 0 : left_ms < SLICE_MS ? (int)left_ms : SLICE_MS;
+        int slice_ms = left_ms <= 0 ? 0 : left_ms < KAFKA_SLICE_MS ? (int)left_ms : KAFKA_SLICE_MS;
         int result = next_turn(member, slice_ms, turn, &any, error);
         if (result == BUS_FATAL || result == BUS_REFUSED) {
             return BUS_FATAL;
