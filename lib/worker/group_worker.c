@@ -13,6 +13,8 @@
 #define SAY_EVERY_MS    60000 /* the same trouble is logged once a minute */
 #define OUTPUT_LIMIT    (8 * 1048576)
 #define PUT_PATIENCE_MS 5000
+#define MOST_SHARES     4
+#define SHARE_MS        300 /* commits of two shares are at least so far apart */
 
 struct partition {
     char topic[BUS_TOPIC_BYTES];
@@ -41,6 +43,7 @@ struct group_worker {
     bool is_refused; /* the last commit was */
     bool leaving;    /* to be run again */
     int64_t next_commit_ms, next_tick_ms;
+    size_t share; /* whose turn the next regular commit is */
     struct log_throttle full_throttle;
 };
 
@@ -266,21 +269,25 @@ static void note_committed(struct group_worker *worker)
     }
 }
 
-/* all: every partition. Otherwise those that put something or hurry, so that an alert doesn't wait for the
- * states of all others: a transaction's time grows with the partitions it writes to. What a partition put and
- * its position are always of one commit. */
+/* They had nothing to say after all. */
+static void forget_touched(struct group_worker *worker)
+{
+    for (size_t i = 0; i < worker->partition_count; i++) {
+        worker->partitions[i].touched &= !worker->partitions[i].saved;
+    }
+}
+
+/* What is saved now, and whatever was put, in one transaction. all: of every partition; otherwise of those
+ * that are touched. What a partition put and its position are always of one commit. */
 static int commit(struct group_worker *worker, bool all, struct error *error)
 {
     worker->hurry = false;
-    worker->is_early = !all;
-    if (all) {
-        worker->whole = false;
-        worker->next_commit_ms = now_ms(worker) + worker->spec->commit_interval_ms;
-    }
+    worker->whole &= !all;
     if (save_partitions(worker, all, error) != 0) {
         return -1;
     }
     if (!worker->dirty) {
+        forget_touched(worker);
         return 0;
     }
     int result = commit_with_patience(worker, error);
@@ -295,6 +302,40 @@ static int commit(struct group_worker *worker, bool all, struct error *error)
         result = 0;
     }
     return result;
+}
+
+static int commit_all(struct group_worker *worker, struct error *error)
+{
+    worker->is_early = false;
+    return commit(worker, true, error);
+}
+
+/* Of those that put something or hurry, so that an alert doesn't wait for the states of all others: a
+ * transaction's time grows with the partitions it writes to. */
+static int commit_early(struct group_worker *worker, struct error *error)
+{
+    worker->is_early = true;
+    return commit(worker, worker->whole, error);
+}
+
+static size_t count_shares(const struct group_worker *worker)
+{
+    int64_t fitting = worker->spec->commit_interval_ms / SHARE_MS;
+    return fitting < 1 ? 1 : fitting > MOST_SHARES ? MOST_SHARES : (size_t)fitting;
+}
+
+/* Every partition once in an interval, a share of them at a time: an alert that comes meanwhile waits for a
+ * commit of a few. */
+static int commit_share(struct group_worker *worker, struct error *error)
+{
+    size_t shares = count_shares(worker);
+    for (size_t i = worker->share; i < worker->partition_count; i += shares) {
+        worker->partitions[i].touched = true;
+    }
+    worker->share = (worker->share + 1) % shares;
+    worker->next_commit_ms = now_ms(worker) + worker->spec->commit_interval_ms / (int64_t)shares;
+    worker->is_early = false;
+    return commit(worker, worker->whole || shares == 1, error);
 }
 
 /* --- the turns ---- */
@@ -367,7 +408,7 @@ static int restore_partition(struct group_worker *worker, const struct bus_turn 
 static int give_up_partitions(struct group_worker *worker, const struct bus_turn *turn, struct error *error)
 {
     /* commit() polls nothing, so the turn stays valid. */
-    if (commit(worker, true, error) != 0) {
+    if (commit_all(worker, error) != 0) {
         return -1;
     }
     close_partitions(worker, turn);
@@ -439,7 +480,7 @@ static int time_to_wait_ms(const struct group_worker *worker)
 /* Of a program that ends: 0 says that its work is committed. What isn't is done again at the next start. */
 static int commit_the_last(struct group_worker *worker, struct error *error)
 {
-    int result = commit(worker, true, error);
+    int result = commit_all(worker, error);
     if (result == 0 && !worker->leaving && (worker->is_refused || !bus_is_connected(worker->spec->bus))) {
         result = error_set(error, BUS_AWAY,
                            "the bus didn't take the last commit; the next start does that work again");
@@ -464,7 +505,7 @@ static int run_loop(struct group_worker *worker, struct error *error)
         }
         bool is_due = now_ms(worker) >= worker->next_commit_ms;
         if (result == 0 && (worker->hurry || is_due)) {
-            result = commit(worker, is_due || worker->whole, error);
+            result = is_due ? commit_share(worker, error) : commit_early(worker, error);
         }
         if (result != 0) {
             return result;

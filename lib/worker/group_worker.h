@@ -4,13 +4,13 @@
  *   open -> restore* -> start_offset -> (process | reached_end | tick)* -> close
  *   before each commit: save for every partition of it; after it: committed.
  *
- * A commit of all partitions is made commit_interval_ms after the last one, and before partitions are given
- * up or the program stops. When a call asks for it (group_worker_hurry), one is made at once of that
- * partition and of those that have put something. A commit holds every output put, every state put and the
- * positions of its partitions, or nothing: then all partitions are closed and opened anew from what is
- * committed, so a call never has to undo anything. Memory per turn is bounded by the batch (1 000 records, 4
- * MiB), and so are the outputs between two commits. Threads: a worker, its calls and its member live on one
- * thread. */
+ * Each partition is committed once in commit_interval_ms, a third or a quarter of them at a time, and all of
+ * them before partitions are given up or the program stops. When a call asks for it (group_worker_hurry), one
+ * is made at once of that partition and of those that have put something. A commit holds every output put,
+ * every state put and the positions of its partitions, or nothing: then all partitions are closed and opened
+ * anew from what is committed, so a call never has to undo anything. Memory per turn is bounded by the batch
+ * (1 000 records, 4 MiB), and so are the outputs between two commits. Threads: a worker, its calls and its
+ * member live on one thread. */
 #ifndef OBS_WORKER_GROUP_WORKER_H
 #define OBS_WORKER_GROUP_WORKER_H
 

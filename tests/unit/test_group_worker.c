@@ -15,7 +15,7 @@
 /* Two partitions with a record each; the one that comes second hurries. */
 struct story {
     struct program *program;
-    bool first_puts;
+    bool first_puts, waits; /* waits: for the regular commit */
     int processed;
     int32_t numbers[2]; /* the partitions' own, by number */
     int32_t second;     /* which hurried */
@@ -40,11 +40,13 @@ static int process(void *context, struct group_worker *worker, void *state, cons
     bool is_second = ++story->processed == 2;
     if (is_second) {
         story->second = *(int32_t *)state;
-        group_worker_hurry(worker);
+        if (!story->waits) {
+            group_worker_hurry(worker);
+        }
     }
     const struct bus_record output = {
         .topic = "out", .partition = BUS_PARTITION_BY_KEY, .value = records[0].value};
-    return is_second || story->first_puts ? group_worker_put(worker, &output, error) : 0;
+    return (is_second && !story->waits) || story->first_puts ? group_worker_put(worker, &output, error) : 0;
 }
 
 static void note_commit(void *context, void *state)
@@ -115,7 +117,7 @@ static void run_here(struct story *story)
                                              .group = "testers",
                                              .member_id = "one",
                                              .topics = inputs,
-                                             .commit_interval_ms = NEVER_MS,
+                                             .commit_interval_ms = story->waits ? 1000 : NEVER_MS,
                                              .calls = &calls,
                                              .context = story};
     assert_int_equal(group_worker_run(&worker), PROGRAM_DONE);
@@ -163,11 +165,23 @@ static void what_a_partition_has_put_never_goes_without_its_position(void **stat
     assert_int_equal(story.commits_at_hurry[1], 1);
 }
 
+static void a_regular_commit_is_of_a_share_of_the_partitions(void **state)
+{
+    (void)state;
+    struct story story = {.waits = true};
+    run(&story);
+    assert_int_equal(story.processed, 2);
+    assert_int_equal(story.commits_at_hurry[0] + story.commits_at_hurry[1], 1);
+    assert_int_equal(story.commits_of[story.commits_at_hurry[0]],
+                     1); /* the other one: with the last commit */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_hurried_commit_is_of_the_partition_that_hurries),
         cmocka_unit_test(what_a_partition_has_put_never_goes_without_its_position),
+        cmocka_unit_test(a_regular_commit_is_of_a_share_of_the_partitions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
