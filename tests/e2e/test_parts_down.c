@@ -19,7 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FACTOR = 30, START_TIMEOUT_MS = 40000, WARM_UP_TIMEOUT_MS = 60000, ALERT_TIMEOUT_MS = 60000 };
+enum { FACTOR = 20, START_TIMEOUT_MS = 40000, WARM_UP_TIMEOUT_MS = 90000, ALERT_TIMEOUT_MS = 120000 };
 
 #define OWN_ALERTS "alertname=~\"PlatformTargetDown|EventsNotConsumed|TelemetryAbsent|KafkaConsumerLagHigh\""
 
@@ -150,7 +150,9 @@ static void a_bus_that_takes_nothing_silences_every_service_at_once(void **state
                                             "--rules=" OBS_SOURCE_DIR "/config/anomaly-rules.yaml", NULL},
                       &options);
     expect("alertname=\"TelemetryAbsent\",service_name=\"api-service\"");
-    assert_int_equal(alerts_firing(&stack, "alertname=\"TelemetryAbsent\""), 4);
+    expect("alertname=\"TelemetryAbsent\",service_name=\"auth-service\"");
+    expect("alertname=\"TelemetryAbsent\",service_name=\"inventory-service\"");
+    expect("alertname=\"TelemetryAbsent\",service_name=\"payment-service\"");
     expect_none("alertname=\"PlatformTargetDown\"");
     process_kill(holder);
     process_free(holder);
