@@ -33,7 +33,7 @@
 #define EVENTS_A_SET 200
 #define COMMIT_NS    INT64_C(1000000000)
 #define WINDOW_NS    COMMIT_NS /* one commit, and one scrape or none */
-#define PAIRS        21
+#define ROUNDS       15
 #define TRIES        7
 #define OPENMETRICS  "Accept: application/openmetrics-text;version=1.0.0"
 #define PROTOBUF                                                                                             \
@@ -52,6 +52,7 @@ struct bench {
     size_t label_sets;
     struct event *events;
     char (*trace_ids)[33];
+    double scrape_s; /* processor time of one as the local stack does it */
 };
 
 static void die(const char *what)
@@ -281,7 +282,7 @@ static int compare_reals(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void show_scrapes(const struct bench *bench)
+static void show_scrapes(struct bench *bench)
 {
     static const struct {
         const char *name, *query, *accept;
@@ -297,6 +298,7 @@ static void show_scrapes(const struct bench *bench)
         {"protobuf, native, gzip", "native", PROTOBUF, true},
         {"protobuf, both, gzip", "both", PROTOBUF, true},
     };
+    enum { LOCAL_STACKS = 5 };
     printf("\n| scrape of %zu label sets | median ms | least ms | processor ms, client's too | MB on the "
            "wire |\n"
            "|---|---|---|---|---|\n",
@@ -309,6 +311,7 @@ static void show_scrapes(const struct bench *bench)
             ms[t] = scrape_once(bench, kinds[i].query, kinds[i].accept, kinds[i].gzip, &bytes);
         }
         double used_ms = 1e3 * (seconds_of(CLOCK_PROCESS_CPUTIME_ID) - begin_s) / TRIES;
+        bench->scrape_s = i == LOCAL_STACKS ? used_ms / 1e3 : bench->scrape_s;
         qsort(ms, TRIES, sizeof ms[0], compare_reals);
         printf("| %s | %.0f | %.0f | %.0f | %.1f |\n", kinds[i].name, ms[TRIES / 2], ms[0], used_ms,
                (double)bytes / 1e6);
@@ -317,20 +320,42 @@ static void show_scrapes(const struct bench *bench)
 
 /* --- counting beside scrapes ---- */
 
-static atomic_int wanted;
-static atomic_bool scraper_ends;
+/* What goes on beside the counting: nothing; work that has nothing to do with it but takes as much processor
+ * time as a scrape, which says what the machine makes of any neighbour; a scrape. */
+enum neighbour { NOTHING, WORK, SCRAPE, NEIGHBOURS };
 
-/* As the job metrics-bridge of the local stack, once for each time that it is wanted. */
-static void *scrape_when_wanted(void *argument)
+static atomic_int wanted;
+static atomic_bool neighbour_ends;
+
+static void work_for(double seconds)
 {
-    const struct bench *bench = argument;
-    size_t bytes;
-    while (!atomic_load(&scraper_ends)) {
-        if (atomic_load(&wanted) > 0) {
-            (void)scrape_once(bench, "classic", PROTOBUF, true, &bytes);
-            (void)atomic_fetch_sub(&wanted, 1);
+    double begin_s = seconds_of(CLOCK_THREAD_CPUTIME_ID);
+    volatile uint64_t sum = 0;
+    while (seconds_of(CLOCK_THREAD_CPUTIME_ID) - begin_s < seconds) {
+        for (uint64_t i = 0; i < 10000; i++) {
+            sum += i * i;
         }
-        usleep(1000);
+    }
+}
+
+/* Does once whatever is wanted; a scrape as the job metrics-bridge of the local stack. */
+static void *be_a_neighbour(void *argument)
+{
+    struct bench *bench = argument;
+    size_t bytes;
+    while (!atomic_load(&neighbour_ends)) {
+        switch ((enum neighbour)atomic_load(&wanted)) {
+        case SCRAPE:
+            (void)scrape_once(bench, "classic", PROTOBUF, true, &bytes);
+            break;
+        case WORK:
+            work_for(bench->scrape_s);
+            break;
+        default:
+            usleep(1000);
+            continue;
+        }
+        atomic_store(&wanted, NOTHING);
     }
     return NULL;
 }
@@ -357,40 +382,45 @@ static void count_for_a_window(struct bench *bench, double *wall, double *proces
     *processor = (double)count / (seconds_of(CLOCK_THREAD_CPUTIME_ID) - begin_s);
 }
 
+static double median(double *values, size_t count)
+{
+    qsort(values, count, sizeof *values, compare_reals);
+    return values[count / 2];
+}
+
 static void show_consumption(struct bench *bench)
 {
-    double ratios[2][PAIRS];
-    double sums[2] = {0};
-    pthread_t scraper;
-    if (pthread_create(&scraper, NULL, scrape_when_wanted, bench) != 0) {
+    double wall[NEIGHBOURS][ROUNDS];
+    double processor[NEIGHBOURS][ROUNDS];
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, be_a_neighbour, bench) != 0) {
         die("no thread");
     }
-    for (size_t pair = 0; pair < PAIRS; pair++) {
-        double wall[2];
-        double processor[2];
-        for (size_t turn = 0; turn < 2; turn++) {
-            size_t is_scraped = (pair + turn) % 2; /* whichever comes first has no advantage */
-            while (atomic_load(&wanted) > 0) {
+    for (size_t round = 0; round < ROUNDS; round++) {
+        for (size_t turn = 0; turn < NEIGHBOURS; turn++) {
+            size_t neighbour = (round + turn) % NEIGHBOURS; /* whichever comes first has no advantage */
+            while (atomic_load(&wanted) != NOTHING) {
                 usleep(1000); /* the one before, where there was no processor for it */
             }
-            atomic_store(&wanted, (int)is_scraped);
-            count_for_a_window(bench, &wall[is_scraped], &processor[is_scraped]);
+            atomic_store(&wanted, (int)neighbour);
+            count_for_a_window(bench, &wall[neighbour][round], &processor[neighbour][round]);
         }
-        ratios[0][pair] = wall[1] / wall[0];
-        ratios[1][pair] = processor[1] / processor[0];
-        sums[0] += wall[0] / PAIRS;
-        sums[1] += wall[1] / PAIRS;
     }
-    for (size_t r = 0; r < 2; r++) {
-        qsort(ratios[r], PAIRS, sizeof ratios[r][0], compare_reals);
+    for (size_t n = NEIGHBOURS; n-- > 0;) { /* to ratios */
+        for (size_t round = 0; round < ROUNDS; round++) {
+            wall[n][round] /= wall[NOTHING][round];
+            processor[n][round] /= processor[NOTHING][round];
+        }
     }
-    printf("\n| %d pairs of a second | counting alone | while scraped |\n|---|---|---|\n"
-           "| mean events/s | %.0f | %.0f |\n"
-           "| median of the pairs' ratios | 1 | %.3f |\n"
-           "| the same, of events to the counting thread's processor time | 1 | %.3f |\n",
-           PAIRS, sums[0], sums[1], ratios[0][PAIRS / 2], ratios[1][PAIRS / 2]);
-    atomic_store(&scraper_ends, true);
-    (void)pthread_join(scraper, NULL);
+    printf(
+        "\n| %d rounds of a second each | counting alone | beside %.0f ms of other work | beside a scrape |\n"
+        "|---|---|---|---|\n"
+        "| events/s, median ratio | 1 | %.3f | %.3f |\n"
+        "| events to the counting thread's processor time, median ratio | 1 | %.3f | %.3f |\n",
+        ROUNDS, 1e3 * bench->scrape_s, median(wall[WORK], ROUNDS), median(wall[SCRAPE], ROUNDS),
+        median(processor[WORK], ROUNDS), median(processor[SCRAPE], ROUNDS));
+    atomic_store(&neighbour_ends, true);
+    (void)pthread_join(thread, NULL);
 }
 
 int main(int argc, char **argv)
@@ -403,8 +433,8 @@ int main(int argc, char **argv)
         bench.label_sets > EVENTS) {
         die("give a number of label sets up to 262144");
     }
-    printf("| a label set of the histogram, each event with a trace | native buckets | bytes | more while "
-           "scraped |\n"
+    printf("| a label set of the histogram, each event with a trace | native buckets | saved bytes | "
+           "bytes in memory | more while scraped |\n"
            "|---|---|---|---|---|\n");
     size_t label_sets = bench.label_sets;
     bench.label_sets = 1000;
