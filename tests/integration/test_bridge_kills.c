@@ -244,6 +244,7 @@ static void replicas_that_take_turns_add_up_to_the_truth(void **state)
 static int run_on_kafka(void)
 {
     const struct CMUnitTest tests[] = {
+        CASE(replicas_that_take_turns_add_up_to_the_truth), /* first: it counts from zero */
         CASE(after_kills_under_load_the_totals_are_the_records),
     };
     struct kafka_broker broker;
