@@ -10,6 +10,7 @@
 #define VERSION       2
 #define FIRST_VERSION 1
 #define FLAG_REVEALED 1
+#define LARGEST_STEP  65536 /* between indexes, whatever the schema */
 
 static const size_t value_counts[COUNTER_KINDS] = {COUNTER_VALUES, 5, 1};
 
@@ -244,8 +245,9 @@ static bool read_native(struct reader *reader, struct native_histogram *native)
     native->count = 0;
     for (uint64_t i = 0; i < count && !reader->failed; i++) {
         int64_t step = take_signed(reader);
-        index += step;
-        if ((i > 0 && step <= 0) || index < INT16_MIN || index > INT32_MAX / 2) {
+        bool is_ascending = (i == 0 || step > 0) && step > -LARGEST_STEP && step < LARGEST_STEP;
+        index += is_ascending ? step : 0;
+        if (!is_ascending || index > LARGEST_STEP) {
             reader->failed = true;
         } else if (!native_histogram_add_bucket(native, (int32_t)index, take_varint(reader))) {
             return false;

@@ -236,10 +236,14 @@ static void append_point(struct metric_encoder *encoder, const struct metric_sou
                          const struct metric_point *point, struct buffer *out)
 {
     struct protobuf_scratch *scratch = encoder->protobuf;
-    metric_message metric = IO__PROMETHEUS__CLIENT__METRIC__INIT;
-    Io__Prometheus__Client__Counter counter = IO__PROMETHEUS__CLIENT__COUNTER__INIT;
-    Io__Prometheus__Client__Gauge gauge = IO__PROMETHEUS__CLIENT__GAUGE__INIT;
-    histogram_message histogram = IO__PROMETHEUS__CLIENT__HISTOGRAM__INIT;
+    metric_message metric;
+    Io__Prometheus__Client__Counter counter;
+    Io__Prometheus__Client__Gauge gauge;
+    histogram_message histogram;
+    io__prometheus__client__metric__init(&metric);
+    io__prometheus__client__counter__init(&counter);
+    io__prometheus__client__gauge__init(&gauge);
+    io__prometheus__client__histogram__init(&histogram);
     set_labels(scratch, point, &metric);
     switch (source->type) {
     case METRIC_COUNTER:
@@ -271,7 +275,8 @@ static void append_family_head(const struct metric_source *source, struct buffer
         [METRIC_GAUGE] = IO__PROMETHEUS__CLIENT__METRIC_TYPE__GAUGE,
         [METRIC_HISTOGRAM] = IO__PROMETHEUS__CLIENT__METRIC_TYPE__HISTOGRAM,
     };
-    family_message family = IO__PROMETHEUS__CLIENT__METRIC_FAMILY__INIT;
+    family_message family;
+    io__prometheus__client__metric_family__init(&family);
     family.name = (char *)(uintptr_t)source->name; /* packing only reads */
     family.help = (char *)(uintptr_t)source->help;
     family.type = types[source->type];
