@@ -49,7 +49,7 @@ struct kafka_bus {
     rd_kafka_t *asker; /* a producer that never produces */
     struct kafka_client asker_opaque;
     atomic_bool connected;
-    pthread_mutex_t lock;    /* of what follows */
+    pthread_mutex_t lock;                   /* of what follows */
     struct kafka_group_asker *group_askers; /* kafka_committed.c; the newest first */
     struct kafka_topic *topics;
     size_t topic_count;
