@@ -280,7 +280,7 @@ static void run_series(struct tally *tallies, const struct rule_set *rules, int 
         sum = sum + now - last[second % MINUTE];
         last[second % MINUTE] = now;
         if (now > 0) {
-            window_add(window, second, 0.04, false, now);
+            window_add(window, second * 1000, 0.04, false, now);
             view.last_record_s = second;
         }
         for (int m = 0; m < SHIPPED && second >= MINUTE; m++) {

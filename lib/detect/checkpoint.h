@@ -33,7 +33,7 @@
 #include "detect/outbox.h"
 
 #define CHECKPOINT_SECONDS      3
-#define CHECKPOINT_VERSION      1
+#define CHECKPOINT_VERSION      2 /* 2: bins of bad records */
 /* A record ends at the next second of a series beyond this. */
 #define CHECKPOINT_RECORD_BYTES (160 * 1024)
 

@@ -4,6 +4,39 @@
 
 #define CELLS_WEIGHTS 32u /* the weights aren't the records */
 #define CELLS_GAUGES  64u
+#define CELLS_BINS    128u
+
+/* --- bins ---- */
+
+static bool has_bins(const struct window_second *second)
+{
+    static const uint8_t none[sizeof second->bins];
+    return memcmp(second->bins, none, sizeof none) != 0;
+}
+
+static void put_bins(struct buffer *out, const uint8_t bins[WINDOW_BINS])
+{
+    unsigned which = 0;
+    for (unsigned i = 0; i < WINDOW_BINS; i++) {
+        which |= bins[i] > 0 ? 1u << i : 0;
+    }
+    put_number(out, which, 1);
+    for (unsigned i = 0; i < WINDOW_BINS; i++) {
+        if (bins[i] > 0) {
+            put_number(out, bins[i], 1);
+        }
+    }
+}
+
+static void take_bins(struct reader *in, uint8_t bins[WINDOW_BINS])
+{
+    unsigned which = (unsigned)take_number(in, 1);
+    for (unsigned i = 0; i < WINDOW_BINS; i++) {
+        bins[i] = (which & 1u << i) != 0 ? (uint8_t)take_number(in, 1) : 0;
+    }
+}
+
+/* --- a second ---- */
 
 void checkpoint_put_cells(struct buffer *out, const struct window_second *second)
 {
@@ -15,6 +48,7 @@ void checkpoint_put_cells(struct buffer *out, const struct window_second *second
     for (int gauge = 0; gauge < WINDOW_GAUGES; gauge++) {
         mask |= second->gauge_counts[gauge] > 0 ? CELLS_GAUGES : 0;
     }
+    mask |= has_bins(second) ? CELLS_BINS : 0;
     put_varint(out, second->records[0] << 1 | (mask != 0));
     if (mask != 0) {
         put_number(out, mask, 1);
@@ -32,6 +66,11 @@ void checkpoint_put_cells(struct buffer *out, const struct window_second *second
         memcpy(&bits, &second->gauge_sums[gauge], sizeof bits);
         put_varint(out, second->gauge_counts[gauge]);
         put_number(out, bits, 4);
+    }
+    for (unsigned i = 1; (mask & CELLS_BINS) != 0 && i < WINDOW_CELLS; i++) {
+        if (second->records[i] > 0) {
+            put_bins(out, second->bins[i - 1]);
+        }
     }
 }
 
@@ -54,5 +93,10 @@ void checkpoint_take_cells(struct reader *in, struct window_second *second)
         in->failed |= count > UINT16_MAX;
         second->gauge_counts[gauge] = (uint16_t)count;
         memcpy(&second->gauge_sums[gauge], &bits, sizeof bits);
+    }
+    for (unsigned i = 1; (mask & CELLS_BINS) != 0 && i < WINDOW_CELLS; i++) {
+        if (second->records[i] > 0) {
+            take_bins(in, second->bins[i - 1]);
+        }
     }
 }

@@ -132,17 +132,24 @@ static void count_gauge(struct series *series, int64_t second, enum window_gauge
     }
 }
 
-static void count_event(struct series *series, const struct event *event, int64_t effective_ms)
+/* What is news is judged at once, not only when its second is over. */
+static void count_event(struct detector *detector, struct series *series, const struct event *event,
+                        int64_t effective_ms, enum detector_mode mode)
 {
+    bool is_news = false;
     int64_t second = series_time_second(effective_ms);
     if (event->kind == EVENT_REQUEST) {
-        window_add(series->window, second, event->duration_s, event->status_code >= 500, event->count);
+        is_news = window_add(series->window, effective_ms, event->duration_s, event->status_code >= 500,
+                             event->count);
         if (second > series->last_record_s) {
             series->last_record_s = second;
         }
     }
     count_gauge(series, second, WINDOW_CPU, event->cpu_utilization, &series->last_cpu);
     count_gauge(series, second, WINDOW_MEMORY, event->memory_utilization, &series->last_memory);
+    if (is_news && mode != DETECTOR_REBUILD) {
+        detector_judge_early(detector, series, mode);
+    }
 }
 
 static void move_time(struct detector *detector, struct series *series, int64_t effective_ms,
@@ -179,7 +186,7 @@ static void observe_route(struct detector *detector, const struct event *event, 
     if (!series_time_is_late(effective_ms, series->newest_ms, detector->limits.lateness_ms)) {
         series->is_touched = true;
         move_time(detector, series, effective_ms, mode);
-        count_event(series, event, effective_ms);
+        count_event(detector, series, event, effective_ms, mode);
     }
 }
 
@@ -221,7 +228,7 @@ static enum detector_verdict observe_one(struct detector *detector, enum detecto
     if (recent_ids_check(series->ids, series_time_second(event->time_unix_ms), identity(detector, event))) {
         return DETECTOR_DUPLICATE;
     }
-    count_event(series, event, effective_ms);
+    count_event(detector, series, event, effective_ms, mode);
     if (detector->rules->any_by_route && event->kind == EVENT_REQUEST) {
         observe_route(detector, event, effective_ms, mode);
     }

@@ -80,6 +80,8 @@ struct replay_mark *detector_replay_mark(const struct detector *detector, int64_
  * DETECTOR_REBUILD. */
 void detector_advance_series(struct detector *detector, struct series *series, int64_t second,
                              enum detector_mode mode);
+/* A bad record has come into the running second: a rule that is about to fire needn't wait for its end. */
+void detector_judge_early(struct detector *detector, struct series *series, enum detector_mode mode);
 void detector_resolve_orphan(struct detector *detector, struct saved_alert *alert);
 
 /* series_life.c */

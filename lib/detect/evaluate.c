@@ -161,6 +161,30 @@ static bool evaluate_step(struct detector *detector, struct series *series, stru
     return any_changed;
 }
 
+static struct rule_view view_of(const struct detector *detector, const struct series *series)
+{
+    return (struct rule_view){.window = series->window,
+                              .layout = &detector->rules->layout,
+                              .born_s = series->born_s,
+                              .last_record_s = series->last_record_s,
+                              .last_gauge_s = series->last_gauge_s};
+}
+
+void detector_judge_early(struct detector *detector, struct series *series, enum detector_mode mode)
+{
+    const struct rule_view view = view_of(detector, series);
+    for (size_t i = 0; i < series->rule_count; i++) {
+        struct watched_rule *watched = &series->rules[i];
+        const struct rule *rule = &detector->rules->rules[watched->rule];
+        struct rule_evidence evidence;
+        if (rule_state_fire_early(rule, &watched->state, &view, &evidence) == RULE_FIRED) {
+            publish_change(detector, series, watched, &view, &evidence, RULE_FIRED, mode == DETECTOR_DECIDE);
+            watched->changed = true;
+            detector->any_changed = true;
+        }
+    }
+}
+
 /* The first second after this one whose step could change something though nothing comes. */
 static int64_t next_change(const struct detector *detector, const struct series *series,
                            struct rule_view *view)
@@ -178,11 +202,7 @@ static int64_t next_change(const struct detector *detector, const struct series 
 void detector_advance_series(struct detector *detector, struct series *series, int64_t second,
                              enum detector_mode mode)
 {
-    struct rule_view view = {.window = series->window,
-                             .layout = &detector->rules->layout,
-                             .born_s = series->born_s,
-                             .last_record_s = series->last_record_s,
-                             .last_gauge_s = series->last_gauge_s};
+    struct rule_view view = view_of(detector, series);
     int64_t now_s = window_now(series->window);
     if (second <= now_s) {
         return;

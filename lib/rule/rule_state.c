@@ -1,6 +1,5 @@
 #include "rule/rule_state.h"
 
-#include "rule/binomial.h"
 #include "rule/rule_state_private.h"
 
 #include <math.h>
@@ -9,9 +8,6 @@
 #define MAX_CLEAR_SECONDS 300
 #define CAP_OVER_ODDS     1.0 /* how far over ln(clear_odds) evidence is kept: what a bad record has to undo */
 #define MAX_BAD_SHARE     0.99
-#define BLIP_SECONDS      3   /* what lasts no longer must not fire … */
-#define BLIP_MARGIN_S     0.5 /* … and is told from what does by this much more, … */
-#define BLIP_DEVIATIONS   2.5 /* … or so many deviations of a second's bad records, when they are few */
 
 const char *rule_verdict_name(enum rule_verdict verdict)
 {
@@ -35,18 +31,12 @@ double rule_log_clear_odds(const struct rule *rule)
     return log(rule->clear_odds);
 }
 
-static uint64_t bad_records(const struct rule *rule, const struct window_counts *counts)
+uint64_t rule_bad_records(const struct rule *rule, const struct window_counts *counts)
 {
     return rule->signal == RULE_ERROR_RATE ? counts->errors : counts->slow[rule->slow_index];
 }
 
-static uint64_t bad_weight(const struct rule *rule, const struct window_counts *counts)
-{
-    return rule->signal == RULE_ERROR_RATE ? counts->error_weight : counts->slow_weight[rule->slow_index];
-}
-
-/* Seconds up to this one don't count: an earlier incident's. */
-static int64_t forgotten_until(const struct rule_state *state)
+int64_t rule_forgotten_until(const struct rule_state *state)
 {
     return state->resolved_s == RULE_NEVER ? WINDOW_BEGINNING : state->resolved_s - 1;
 }
@@ -54,7 +44,7 @@ static int64_t forgotten_until(const struct rule_state *state)
 void rule_read_counts(const struct rule_state *state, const struct rule_view *view, uint32_t window,
                       struct window_counts *counts)
 {
-    window_read_counts(view->window, window, forgotten_until(state), counts);
+    window_read_counts(view->window, window, rule_forgotten_until(state), counts);
 }
 
 static bool is_gauge(const struct rule *rule)
@@ -78,118 +68,6 @@ bool rule_is_window_full(const struct rule *rule, const struct rule_state *state
 {
     int64_t since_s = state->resolved_s > view->born_s ? state->resolved_s : view->born_s;
     return window_now(view->window) - since_s + 1 >= view->layout->lengths_s[rule->windows[0]];
-}
-
-/* --- shares ---- */
-
-/* What the requests say, each with its weight: a division, because 0.29 * 100 is less than 29 to a double;
- * and whole numbers for latency: the nearest rank's value is slow when more than 100 - percentile in 100 are.
- */
-static bool is_over(const struct rule *rule, const struct window_counts *counts)
-{
-    if (rule_is_latency(rule)) {
-        return bad_weight(rule, counts) * 100 > counts->weight * (100 - rule_percentile(rule));
-    }
-    return (double)counts->error_weight / (double)counts->weight > rule->threshold;
-}
-
-/* What the records witness, each once. */
-static bool is_evidence(const struct rule *rule, const struct window_counts *counts)
-{
-    uint64_t bad = bad_records(rule, counts);
-    if (rule->confidence == 0) {
-        return counts->records >= rule->min_samples;
-    }
-    return bad >= rule->min_bad &&
-           binomial_tail_is_at_most(counts->records, bad, rule_bad_share(rule), 1.0 - rule->confidence);
-}
-
-/* Could all that is over the limit come from a fault of BLIP_SECONDS? Wherever it begins, it fills two whole
- * seconds, so the worst two seconds in a row say how much a second of it weighs: a blip is no more than three
- * of those. Asked only when the rule is about to fire: O(seconds). */
-static bool is_blip(const struct rule *rule, const struct rule_state *state, const struct rule_view *view,
-                    uint32_t window)
-{
-    int64_t now_s = window_now(view->window);
-    int64_t first_s = now_s - view->layout->lengths_s[window] + 1;
-    int64_t forgotten_s = forgotten_until(state);
-    double total = 0;
-    double before = 0;
-    double worst_two = 0;
-    for (int64_t second = first_s > forgotten_s ? first_s : forgotten_s + 1; second <= now_s; second++) {
-        struct window_counts counts;
-        window_read_second(view->window, second, &counts);
-        double excess =
-            fmax(0, (double)bad_records(rule, &counts) - rule_bad_share(rule) * (double)counts.records);
-        total += excess;
-        worst_two = fmax(worst_two, before + excess);
-        before = excess;
-    }
-    double a_second = worst_two / 2;
-    return total < BLIP_SECONDS * a_second + fmax(BLIP_MARGIN_S * a_second, BLIP_DEVIATIONS * sqrt(a_second));
-}
-
-/* Only the evaluation that would fire is held back, and not where plain comparison is wanted. */
-static bool is_held_as_blip(const struct rule *rule, const struct rule_state *state,
-                            const struct rule_view *view, uint32_t window)
-{
-    return rule->confidence > 0 && !state->firing && state->violations + 1 >= rule->for_violations &&
-           is_blip(rule, state, view, window);
-}
-
-static void note_window(const struct rule *rule, uint32_t window, const struct window_counts *counts,
-                        struct rule_evidence *evidence)
-{
-    evidence->window = window;
-    evidence->records = counts->records;
-    evidence->bad = bad_records(rule, counts);
-}
-
-static bool is_over_in_longer(const struct rule *rule, const struct rule_state *state,
-                              const struct rule_view *view, uint32_t from)
-{
-    for (uint32_t i = from; i < rule->window_count; i++) {
-        struct window_counts counts;
-        rule_read_counts(state, view, rule->windows[i], &counts);
-        if (counts.records > 0 && is_over(rule, &counts)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void judge_share(const struct rule *rule, const struct rule_state *state, const struct rule_view *view,
-                        struct rule_evidence *evidence)
-{
-    bool seen_records = false;
-    for (uint32_t i = 0; i < rule->window_count; i++) {
-        struct window_counts counts;
-        rule_read_counts(state, view, rule->windows[i], &counts);
-        if (counts.records == 0) {
-            continue;
-        }
-        if (!seen_records) {
-            note_window(rule, rule->windows[i], &counts, evidence);
-            seen_records = true;
-        }
-        if (!is_over(rule, &counts)) {
-            /* No longer window can be violated now; whether one is over decides between clear and unknown. */
-            bool is_over_somewhere =
-                evidence->too_few || evidence->is_blip || is_over_in_longer(rule, state, view, i + 1);
-            evidence->verdict = is_over_somewhere ? RULE_UNKNOWN : RULE_CLEAR;
-            return;
-        }
-        if (!is_evidence(rule, &counts)) {
-            evidence->too_few = true;
-        } else if (!is_held_as_blip(rule, state, view, rule->windows[i])) {
-            note_window(rule, rule->windows[i], &counts, evidence);
-            evidence->verdict = RULE_VIOLATED;
-            return;
-        } else if (!evidence->is_blip) {
-            note_window(rule, rule->windows[i], &counts, evidence);
-            evidence->is_blip = true;
-        }
-    }
 }
 
 /* --- plain comparisons ---- */
@@ -222,7 +100,7 @@ void rule_judge(const struct rule *rule, const struct rule_state *state, const s
         return;
     }
     if (rule_is_share(rule)) {
-        judge_share(rule, state, view, evidence);
+        rule_judge_share(rule, state, view, evidence);
         if (state->firing) {
             evidence->verdict = state->log_odds >= rule_log_clear_odds(rule) ? RULE_CLEAR : RULE_VIOLATED;
         }
@@ -244,7 +122,7 @@ static void add_log_odds(const struct rule *rule, struct rule_state *state, cons
     double p = rule_bad_share(rule);
     double bad_share = fmax(2 * p, sqrt(p * state->share));
     bad_share = fmin(bad_share, fmax(MAX_BAD_SHARE, (1 + p) / 2));
-    double bad = (double)bad_records(rule, &step);
+    double bad = (double)rule_bad_records(rule, &step);
     double good = (double)step.records - bad;
     double odds = state->log_odds + bad * log(p / bad_share) + good * log((1 - p) / (1 - bad_share));
     state->log_odds = fmin(fmax(odds, 0), rule_log_clear_odds(rule) + CAP_OVER_ODDS);
@@ -293,6 +171,15 @@ static enum rule_change resolve(const struct rule *rule, struct rule_state *stat
     return change;
 }
 
+static enum rule_change count_violation(const struct rule *rule, struct rule_state *state,
+                                        const struct rule_view *view, struct rule_evidence *evidence)
+{
+    if (state->violations++ == 0) {
+        state->violated_s = window_now(view->window) + 1;
+    }
+    return state->violations >= rule->for_violations ? fire(rule, state, view, evidence) : RULE_UNCHANGED;
+}
+
 static enum rule_change step_quiet(const struct rule *rule, struct rule_state *state,
                                    const struct rule_view *view, struct rule_evidence *evidence)
 {
@@ -300,14 +187,21 @@ static enum rule_change step_quiet(const struct rule *rule, struct rule_state *s
     if (evidence->verdict == RULE_CLEAR) {
         state->violations = 0;
     } else if (evidence->verdict == RULE_VIOLATED) {
-        if (state->violations++ == 0) {
-            state->violated_s = window_now(view->window) + 1;
-        }
-        if (state->violations >= rule->for_violations) {
-            return fire(rule, state, view, evidence);
-        }
+        return count_violation(rule, state, view, evidence);
     }
     return RULE_UNCHANGED;
+}
+
+/* Only where evidence is asked for: a plain comparison in the middle of a second would be another one. */
+enum rule_change rule_state_fire_early(const struct rule *rule, struct rule_state *state,
+                                       const struct rule_view *view, struct rule_evidence *evidence)
+{
+    if (state->firing || rule->confidence == 0 || !rule_is_share(rule) ||
+        state->violations + 1 < rule->for_violations) {
+        return RULE_UNCHANGED;
+    }
+    rule_judge(rule, state, view, evidence);
+    return evidence->verdict == RULE_VIOLATED ? count_violation(rule, state, view, evidence) : RULE_UNCHANGED;
 }
 
 static enum rule_change step_firing(const struct rule *rule, struct rule_state *state,
@@ -353,7 +247,7 @@ enum rule_change rule_state_step(const struct rule *rule, struct rule_state *sta
 static double measure_latency(const struct rule *rule, const struct rule_state *state,
                               const struct rule_view *view, uint32_t window)
 {
-    return window_quantile(view->window, view->layout->lengths_s[window], forgotten_until(state),
+    return window_quantile(view->window, view->layout->lengths_s[window], rule_forgotten_until(state),
                            rule_percentile(rule) / 100.0);
 }
 
@@ -373,9 +267,9 @@ double rule_measure(const struct rule *rule, const struct rule_state *state, con
     case RULE_REQUEST_RATE:
         return (double)counts.weight / length_s;
     case RULE_CPU:
-        return window_gauge_mean(view->window, WINDOW_CPU, length_s, forgotten_until(state));
+        return window_gauge_mean(view->window, WINDOW_CPU, length_s, rule_forgotten_until(state));
     case RULE_MEMORY:
-        return window_gauge_mean(view->window, WINDOW_MEMORY, length_s, forgotten_until(state));
+        return window_gauge_mean(view->window, WINDOW_MEMORY, length_s, rule_forgotten_until(state));
     }
     return NAN;
 }

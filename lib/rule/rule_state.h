@@ -75,6 +75,10 @@ void rule_judge(const struct rule *rule, const struct rule_state *state, const s
 /* One step: once for each second of the series' time, in order. */
 enum rule_change rule_state_step(const struct rule *rule, struct rule_state *state,
                                  const struct rule_view *view, struct rule_evidence *evidence);
+/* Within a second, when a bad record has come: fires if this second's evaluation would, and changes nothing
+ * otherwise. */
+enum rule_change rule_state_fire_early(const struct rule *rule, struct rule_state *state,
+                                       const struct rule_view *view, struct rule_evidence *evidence);
 /* The measured value of the signal in that window, weighted; NaN: nothing to measure. Latency beyond 60 s is
  * that of the last 60 s. */
 double rule_measure(const struct rule *rule, const struct rule_state *state, const struct rule_view *view,

@@ -1,4 +1,4 @@
-/* lib/rule/rule_state_private: what rule_state.c and judge_baseline.c share. */
+/* lib/rule/rule_state_private: what rule_state.c, judge_share.c and judge_baseline.c share. */
 #ifndef OBS_RULE_RULE_STATE_PRIVATE_H
 #define OBS_RULE_RULE_STATE_PRIVATE_H
 
@@ -12,6 +12,14 @@ void rule_read_counts(const struct rule_state *state, const struct rule_view *vi
 int64_t rule_silent_seconds(const struct rule *rule, const struct rule_view *view);
 bool rule_is_window_full(const struct rule *rule, const struct rule_state *state,
                          const struct rule_view *view);
+
+/* Seconds up to this one don't count: an earlier incident's. */
+int64_t rule_forgotten_until(const struct rule_state *state);
+uint64_t rule_bad_records(const struct rule *rule, const struct window_counts *counts);
+
+/* judge_share.c */
+void rule_judge_share(const struct rule *rule, const struct rule_state *state, const struct rule_view *view,
+                      struct rule_evidence *evidence);
 
 /* judge_baseline.c */
 void rule_judge_baseline(const struct rule *rule, const struct rule_state *state,

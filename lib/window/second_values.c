@@ -15,6 +15,7 @@ struct value_block {
     uint16_t words[BLOCK_WORDS];
 };
 
+_Static_assert((HISTOGRAM_BUCKETS * 2 + 1) * MAX_WORDS <= UINT16_MAX, "words are counted in 16 bits");
 _Static_assert(sizeof(struct value_block) == BLOCK_BYTES, "a block of values fills a block of the pool");
 
 static struct value_block *add_block(struct second_values *values, struct block_pool *pool)
@@ -77,7 +78,7 @@ static bool join_equal_codes(struct second_values *values, struct block_pool *po
     for (uint32_t bucket = 0; bucket < HISTOGRAM_BUCKETS && whole; bucket++) {
         whole = sums.counts[bucket] == 0 || append_entry(values, pool, (uint16_t)bucket, sums.counts[bucket]);
     }
-    values->join_at = values->words * 2 < FIRST_JOIN ? FIRST_JOIN : values->words * 2;
+    values->join_at = (uint16_t)(values->words * 2 < FIRST_JOIN ? FIRST_JOIN : values->words * 2);
     return whole;
 }
 

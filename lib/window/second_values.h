@@ -20,8 +20,8 @@
 
 struct second_values { /* all zero: empty */
     uint32_t last;     /* block; 0: none */
-    uint32_t words;
-    uint32_t join_at; /* join equal codes when words reach this; 0: not decided yet */
+    uint16_t words;
+    uint16_t join_at; /* join equal codes when words reach this; 0: not decided yet */
 };
 
 /* False: no memory; the value is not in the list. weight >= 1. */

@@ -1,3 +1,4 @@
+#include "window/series_time.h"
 #include "window/window_private.h"
 
 #include <math.h>
@@ -23,10 +24,11 @@ struct window *window_create(const struct window_layout *layout, struct block_po
     window->last_gauge = INT64_MIN;
     window->changed_older = INT64_MAX;
     window->ring = calloc((size_t)window->ring_length * window->cell_count, sizeof(uint16_t));
+    window->bins = calloc((size_t)WINDOW_BIN_SECONDS * (window->cell_count - 1), sizeof *window->bins);
     if (layout->gauges) {
         window->gauges = calloc(window->ring_length, sizeof *window->gauges);
     }
-    if (window->ring == NULL || (layout->gauges && window->gauges == NULL)) {
+    if (window->ring == NULL || window->bins == NULL || (layout->gauges && window->gauges == NULL)) {
         window_destroy(window);
         return NULL;
     }
@@ -42,6 +44,7 @@ void window_destroy(struct window *window)
         second_values_clear(&window->values[i], window->pool);
     }
     free(window->ring);
+    free(window->bins);
     free(window->weights);
     free(window->gauges);
     free(window);
@@ -197,11 +200,12 @@ static void add_to_past(struct window *window, int64_t second, const struct cell
     }
 }
 
-void window_add(struct window *window, int64_t second, double duration_s, bool is_error, uint32_t weight)
+bool window_add(struct window *window, int64_t time_ms, double duration_s, bool is_error, uint32_t weight)
 {
+    int64_t second = series_time_second(time_ms);
     int64_t age = window->now - second;
     if (age < 0 || age >= window->ring_length) {
-        return;
+        return false;
     }
     if (weight > 1 && window->weights == NULL && !window_begin_weights(window)) {
         weight = 1;
@@ -224,6 +228,7 @@ void window_add(struct window *window, int64_t second, double duration_s, bool i
         (void)second_values_add(&window->values[window_slot(second, WINDOW_VALUE_SECONDS)], window->pool,
                                 histogram_bucket(duration_s), weight);
     }
+    return window_add_to_bins(window, time_ms, &record);
 }
 
 void window_add_gauge(struct window *window, int64_t second, enum window_gauge gauge, double value)
@@ -282,6 +287,7 @@ static void advance_one(struct window *window)
     /* The longest window's oldest second has the new one's slot. */
     clear_slot(window, window_slot(window->now, window->ring_length));
     second_values_clear(&window->values[window_slot(window->now, WINDOW_VALUE_SECONDS)], window->pool);
+    window_clear_bins(window, window->now);
 }
 
 static void clear_all(struct window *window)
@@ -289,6 +295,7 @@ static void clear_all(struct window *window)
     size_t cells = (size_t)window->ring_length * window->cell_count;
     memset(window->totals, 0, window->layout->length_count * sizeof window->totals[0]);
     memset(window->ring, 0, cells * (window->is_wide ? sizeof(uint32_t) : sizeof(uint16_t)));
+    window_clear_all_bins(window);
     if (window->weights != NULL) {
         memset(window->weights, 0, cells * sizeof *window->weights);
     }
@@ -348,6 +355,7 @@ size_t window_memory(const struct window *window)
     size_t cells = (size_t)window->ring_length * window->cell_count;
     size_t bytes = sizeof *window + window->layout->length_count * sizeof window->totals[0];
     bytes += cells * (window->is_wide ? sizeof(uint32_t) : sizeof(uint16_t));
+    bytes += (size_t)WINDOW_BIN_SECONDS * (window->cell_count - 1) * sizeof *window->bins;
     bytes += window->weights == NULL ? 0 : cells * sizeof *window->weights;
     return bytes + (window->gauges == NULL ? 0 : window->ring_length * sizeof *window->gauges);
 }

@@ -5,6 +5,7 @@
  * running total for each window, and what falls out of a window is taken from its total: O(1) an event,
  * O(windows) a step. A late record goes to its own second at once. Records are evidence and count once; what
  * they stand for (their weight) is kept beside them, from the first record that weighs more than one.
+ * Bad records are counted in eighths of the last seconds too, to tell how long a burst took.
  * Durations are kept as bucket codes for WINDOW_VALUE_SECONDS, for quantiles; they are read when somebody
  * asks.
  *
@@ -26,6 +27,8 @@
 #define WINDOW_CELLS         (2 + WINDOW_THRESHOLDS) /* records, errors, slow[k] */
 #define WINDOW_VALUE_SECONDS 60
 #define WINDOW_MAX_SECONDS   3600
+#define WINDOW_BIN_SECONDS   16        /* of so many seconds it is known when in them a record was bad, … */
+#define WINDOW_BINS          8         /* … to an eighth of a second */
 #define WINDOW_BEGINNING     INT64_MIN /* as `after`: nothing is left out */
 
 /* The same for all series of a detector; borrowed for the windows' lives. */
@@ -57,8 +60,9 @@ int64_t window_now(const struct window *window);
 void window_advance(struct window *window, int64_t now);
 /* Nothing in it that time could take out. */
 bool window_is_empty(const struct window *window);
-/* A request of a second in (now - longest, now]; others are ignored. weight >= 1. */
-void window_add(struct window *window, int64_t second, double duration_s, bool is_error, uint32_t weight);
+/* A request of a second in (now - longest, now]; others are ignored. weight >= 1. True: it is news: an error
+ * or a slow one where the eighth of a second had none before. */
+bool window_add(struct window *window, int64_t time_ms, double duration_s, bool is_error, uint32_t weight);
 /* A sample of utilisation; a NaN is none. */
 void window_add_gauge(struct window *window, int64_t second, enum window_gauge gauge, double value);
 
@@ -68,6 +72,9 @@ void window_read_counts(const struct window *window, uint32_t index, int64_t aft
                         struct window_counts *counts);
 /* One second of the longest window. */
 void window_read_second(const struct window *window, int64_t second, struct window_counts *counts);
+/* How many records of one second were bad in each of its WINDOW_BINS parts, at most 255 in each; bad: 0
+ * errors, 1 + k slow for k. Nothing is known of seconds further back than WINDOW_BIN_SECONDS. */
+void window_read_bins(const struct window *window, int64_t second, uint32_t bad, uint8_t bins[WINDOW_BINS]);
 /* What was added since the last step, whichever second it belongs to. */
 void window_read_step(const struct window *window, struct window_counts *counts);
 /* Adds the durations of the last `seconds` (at most WINDOW_VALUE_SECONDS), without those up to `after`. */

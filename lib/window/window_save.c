@@ -54,6 +54,9 @@ void window_save_second(const struct window *window, int64_t second, struct wind
         copy_second(window, &records, &weights, out);
     }
     out->second = second;
+    for (uint32_t bad = 0; bad + 1 < window->cell_count; bad++) {
+        window_read_bins(window, second, bad, out->bins[bad]);
+    }
     for (int gauge = 0; window->gauges != NULL && gauge < WINDOW_GAUGES; gauge++) {
         out->gauge_sums[gauge] = window->gauges[slot].sum[gauge];
         out->gauge_counts[gauge] = window->gauges[slot].count[gauge];
@@ -147,6 +150,9 @@ bool window_restore_second(struct window *window, const struct window_second *sa
         write_slot(window, slot, saved);
     }
     restore_gauges(window, slot, saved);
+    for (uint32_t bad = 0; now - saved->second < WINDOW_BIN_SECONDS && bad + 1 < window->cell_count; bad++) {
+        memcpy(window_bins_at(window, saved->second, bad)->of, saved->bins[bad], WINDOW_BINS);
+    }
     return true;
 }
 

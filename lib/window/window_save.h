@@ -12,6 +12,7 @@
 struct window_second {
     int64_t second;
     uint64_t records[WINDOW_CELLS], weights[WINDOW_CELLS]; /* records, errors, slow[k] */
+    uint8_t bins[WINDOW_CELLS - 1][WINDOW_BINS];           /* window_read_bins; 0 in older seconds */
     float gauge_sums[WINDOW_GAUGES];
     uint16_t gauge_counts[WINDOW_GAUGES];
 };

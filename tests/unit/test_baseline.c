@@ -100,7 +100,7 @@ static void second_of(struct scene *s, double rate)
 {
     uint32_t count = draw(&s->random, rate);
     if (count > 0) {
-        window_add(s->window, window_now(s->window), 0.04, false, count);
+        window_add(s->window, window_now(s->window) * 1000, 0.04, false, count);
         s->view.last_record_s = window_now(s->window);
     }
     step(s);
@@ -388,7 +388,7 @@ static void deviations_add_to_the_multiple(void **state)
 static void slow_second(struct scene *s, double median_s, int count)
 {
     for (int i = 0; i < count; i++) {
-        window_add(s->window, window_now(s->window), median_s * exp(0.5 * random_normal(&s->random)),
+        window_add(s->window, window_now(s->window) * 1000, median_s * exp(0.5 * random_normal(&s->random)),
                    random_unit(&s->random) < 0.01, 1);
     }
     s->view.last_record_s = window_now(s->window);
@@ -421,7 +421,7 @@ static void latency_and_errors_are_compared_with_their_own_history(void **state)
     assert_int_equal(s.fired, 0);
     while (now(&s) < 2 * HOUR + 90) { /* 10 % instead of 1 */
         for (int i = 0; i < 10; i++) {
-            window_add(s.window, window_now(s.window), 0.04, i == 0, 1);
+            window_add(s.window, window_now(s.window) * 1000, 0.04, i == 0, 1);
         }
         s.view.last_record_s = window_now(s.window);
         step(&s);

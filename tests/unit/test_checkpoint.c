@@ -262,6 +262,13 @@ static void assert_same_window(const struct window *a, const struct window *b,
         window_read_second(a, second, &x);
         window_read_second(b, second, &y);
         assert_memory_equal(&x, &y, sizeof x);
+        for (uint32_t bad = 0; bad <= layout->threshold_count; bad++) {
+            uint8_t bins_of_a[WINDOW_BINS];
+            uint8_t bins_of_b[WINDOW_BINS];
+            window_read_bins(a, second, bad, bins_of_a);
+            window_read_bins(b, second, bad, bins_of_b);
+            assert_memory_equal(bins_of_a, bins_of_b, WINDOW_BINS);
+        }
     }
     window_read_step(a, &x);
     window_read_step(b, &y);

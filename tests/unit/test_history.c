@@ -56,7 +56,7 @@ static void each_of_the_last_seconds_reads_as_it_was(void **state)
     for (int i = 0; i < SECONDS; i++) {
         window_advance(window, START_S + i);
         for (uint64_t r = random_below(&random, 30); r > 0; r--) {
-            window_add(window, START_S + i, 0.04 * exp(random_normal(&random)),
+            window_add(window, (START_S + i) * INT64_C(1000), 0.04 * exp(random_normal(&random)),
                        random_below(&random, 20) == 0, 1);
         }
         for (int rule = 0; rule < RULES; rule++) {
@@ -102,7 +102,7 @@ static void seconds_that_were_skipped_are_like_the_last_or_not_known(void **stat
     struct history *history = history_create(&layout, RULES, 0);
     const struct history_evaluation evaluations[RULES] = {
         {RULE_CLEAR, false}, {RULE_VIOLATED, true}, {RULE_UNKNOWN, false}};
-    window_add(window, START_S, 0.1, false, 1);
+    window_add(window, START_S * INT64_C(1000), 0.1, false, 1);
     history_add(history, window, evaluations);
     history_repeat(history, START_S + 5);
     assert_true(history_read(history, window, START_S + 5, &row));

@@ -66,7 +66,7 @@ static enum rule_change second_of(struct scene *s, int good, int bad)
 {
     int64_t now_s = window_now(s->window);
     for (int i = 0; i < good + bad; i++) {
-        window_add(s->window, now_s, i < bad ? 0.6 : 0.04, i < bad, 1);
+        window_add(s->window, now_s * 1000, i < bad ? 0.6 : 0.04, i < bad, 1);
         s->view.last_record_s = now_s;
     }
     return step(s);
@@ -187,13 +187,17 @@ static int blips_fired(struct scene *s, struct random *random, int64_t blip_ms, 
 {
     int64_t begin_ms = 100000 + (int64_t)random_below(random, 1000);
     for (int64_t second = 0; second < 140; second++) {
-        int bad = 0;
         for (int i = 0; i < rate; i++) {
-            int64_t ms = second * 1000 + (int64_t)random_below(random, 1000);
+            int64_t ms = second * 1000 + 1000 * i / rate;
             bool in_blip = ms >= begin_ms && ms < begin_ms + blip_ms;
-            bad += random_unit(random) < (in_blip ? share : 0.005);
+            bool is_bad = random_unit(random) < (in_blip ? share : 0.005);
+            s->view.last_record_s = second;
+            if (window_add(s->window, ms, 0.04, is_bad, 1) &&
+                rule_state_fire_early(&s->rules->rules[0], &s->state, &s->view, &s->evidence) == RULE_FIRED) {
+                s->fired++;
+            }
         }
-        (void)second_of(s, rate - bad, bad);
+        (void)step(s);
     }
     return s->fired;
 }
@@ -224,6 +228,52 @@ static void a_blip_of_three_seconds_does_not_fire_at_any_rate(void **state)
             assert_in_range(fired[6], 39, 40);
         }
     }
+}
+
+/* Every request fails from the beginning of a second on, one each quarter of a second: it may be a blip as
+ * long as no bad record is more than 3 s behind the first. */
+static void a_fault_longer_than_a_blip_fires_at_the_record_that_shows_it(void **state)
+{
+    (void)state;
+    struct scene s;
+    scene_open(&s,
+               "rules: [{name: R, signal: error_rate, above: 0.05, severity: critical, for_violations: 1}]");
+    seconds_of(&s, 600, 4, 0);
+    int64_t begin_ms = window_now(s.window) * 1000;
+    int64_t at_ms = begin_ms;
+    enum rule_change change = RULE_UNCHANGED;
+    while (change == RULE_UNCHANGED && at_ms < begin_ms + 10000) {
+        if (at_ms / 1000 > window_now(s.window)) {
+            change = step(&s);
+        }
+        if (change == RULE_UNCHANGED && window_add(s.window, at_ms, 0.04, true, 1)) {
+            change = rule_state_fire_early(&s.rules->rules[0], &s.state, &s.view, &s.evidence);
+        }
+        at_ms += 250;
+    }
+    assert_int_equal(change, RULE_FIRED);
+    assert_in_range(at_ms - 250 - begin_ms, 3125, 4000);
+    assert_true(s.state.firing);
+    assert_int_equal(rule_state_fire_early(&s.rules->rules[0], &s.state, &s.view, &s.evidence),
+                     RULE_UNCHANGED);
+    scene_close(&s);
+}
+
+static void a_plain_comparison_waits_for_the_end_of_the_second(void **state)
+{
+    (void)state;
+    struct scene s;
+    scene_open(&s,
+               "rules: [{name: R, signal: error_rate, above: 0.05, severity: critical, for_violations: 1, "
+               "confidence: off}]");
+    seconds_of(&s, 60, 4, 0);
+    for (int i = 0; i < 100; i++) {
+        (void)window_add(s.window, window_now(s.window) * 1000, 0.04, true, 1);
+    }
+    assert_int_equal(rule_state_fire_early(&s.rules->rules[0], &s.state, &s.view, &s.evidence),
+                     RULE_UNCHANGED);
+    assert_int_equal(step(&s), RULE_FIRED);
+    scene_close(&s);
 }
 
 static void blips_that_come_again_and_again_are_an_incident(void **state)
@@ -330,7 +380,7 @@ static void a_sampled_record_is_one_witness_whatever_it_weighs(void **state)
     struct scene s;
     scene_open(&s, ERROR_RULE);
     for (int i = 0; i < 30; i++) {
-        window_add(s.window, window_now(s.window), 0.04, i % 10 == 0, i % 10 == 0 ? 100000 : 1);
+        window_add(s.window, window_now(s.window) * 1000, 0.04, i % 10 == 0, i % 10 == 0 ? 100000 : 1);
         s.view.last_record_s = window_now(s.window);
         (void)second_of(&s, 1, 0);
     }
@@ -346,7 +396,7 @@ static void errors_that_are_all_kept_beside_sampled_successes_are_no_alarm(void 
     scene_open(&s, ERROR_RULE);
     for (int i = 0; i < 120; i++) {
         for (int k = 0; k < 10; k++) {
-            window_add(s.window, window_now(s.window), 0.04, k < 2, k < 2 ? 1 : 100);
+            window_add(s.window, window_now(s.window) * 1000, 0.04, k < 2, k < 2 ? 1 : 100);
         }
         s.view.last_record_s = window_now(s.window);
         (void)step(&s);
@@ -407,6 +457,8 @@ int main(void)
         cmocka_unit_test(an_old_burst_is_no_news),
         cmocka_unit_test(a_full_failure_at_a_request_a_minute_is_seen_after_four_more),
         cmocka_unit_test(a_blip_of_three_seconds_does_not_fire_at_any_rate),
+        cmocka_unit_test(a_fault_longer_than_a_blip_fires_at_the_record_that_shows_it),
+        cmocka_unit_test(a_plain_comparison_waits_for_the_end_of_the_second),
         cmocka_unit_test(blips_that_come_again_and_again_are_an_incident),
         cmocka_unit_test(slow_requests_fire_a_latency_rule_with_the_value_that_was_measured),
         cmocka_unit_test(it_resolves_by_evidence_in_requests_and_then_begins_anew),

@@ -317,13 +317,52 @@ static void a_window_counts_what_a_list_of_all_events_counts(void **state)
                 struct listed *event = &events[count++];
                 *event = (struct listed){window_now(window) - age, log_normal(&random),
                                          random_below(&random, 10) == 0, weight};
-                window_add(window, event->second, event->duration_s, event->is_error, event->weight);
+                window_add(window, event->second * 1000, event->duration_s, event->is_error, event->weight);
             }
             compare_with_list(&layout, window, events, count);
         }
         window_destroy(window);
         block_pool_deinit(&pool);
     }
+}
+
+static void bad_records_are_known_to_an_eighth_of_a_second_for_sixteen_seconds(void **state)
+{
+    (void)state;
+    const struct window_layout layout = {
+        .lengths_s = {60}, .length_count = 1, .thresholds_s = {0.5}, .threshold_count = 1};
+    struct block_pool pool;
+    uint8_t bins[WINDOW_BINS];
+    block_pool_init(&pool);
+    struct window *window = window_create(&layout, &pool, 100);
+    assert_false(window_add(window, 100100, 0.1, false, 1));
+    assert_true(window_add(window, 100249, 0.1, true, 1));  /* the first error in its eighth */
+    assert_false(window_add(window, 100125, 0.1, true, 1)); /* the second one */
+    assert_true(window_add(window, 100125, 0.6, true, 1));  /* the first slow one */
+    assert_true(window_add(window, 100999, 0.1, true, 50)); /* one witness, whatever it weighs */
+    static const uint8_t errors[WINDOW_BINS] = {0, 3, 0, 0, 0, 0, 0, 1};
+    static const uint8_t slow[WINDOW_BINS] = {0, 1};
+    static const uint8_t none[WINDOW_BINS];
+    window_advance(window, 115);
+    window_read_bins(window, 100, 0, bins);
+    assert_memory_equal(bins, errors, WINDOW_BINS);
+    window_read_bins(window, 100, 1, bins);
+    assert_memory_equal(bins, slow, WINDOW_BINS);
+    window_advance(window, 116); /* has the slot of 100 now */
+    window_read_bins(window, 100, 0, bins);
+    assert_memory_equal(bins, none, WINDOW_BINS);
+    window_read_bins(window, 116, 0, bins);
+    assert_memory_equal(bins, none, WINDOW_BINS);
+    for (int i = 0; i < 300; i++) {
+        (void)window_add(window, 116000, 0.1, true, 1);
+    }
+    window_read_bins(window, 116, 0, bins);
+    assert_int_equal(bins[0], UINT8_MAX);
+    window_advance(window, 1000);
+    window_read_bins(window, 996, 0, bins); /* 116 mod 16 */
+    assert_memory_equal(bins, none, WINDOW_BINS);
+    window_destroy(window);
+    block_pool_deinit(&pool);
 }
 
 static void a_second_of_a_hundred_thousand_records_is_counted_exactly(void **state)
@@ -402,7 +441,7 @@ static void a_windows_quantiles_are_within_one_percent_of_the_exact_nearest_rank
                 values[i] = shapes[shape](&random);
                 seconds[i] =
                     now_s - (random_below(&random, 20) == 0 ? (int64_t)random_below(&random, 15) : 0);
-                window_add(window, seconds[i], values[i], false, 1);
+                window_add(window, seconds[i] * 1000, values[i], false, 1);
             }
             for (size_t w = 0; w < 2; w++) {
                 size_t count = 0;
@@ -463,6 +502,7 @@ int main(void)
         cmocka_unit_test(an_id_counts_once_in_its_second_and_is_forgotten_behind_the_lateness),
         cmocka_unit_test(many_ids_of_a_second_are_all_remembered_and_then_cost_nothing),
         cmocka_unit_test(a_window_counts_what_a_list_of_all_events_counts),
+        cmocka_unit_test(bad_records_are_known_to_an_eighth_of_a_second_for_sixteen_seconds),
         cmocka_unit_test(a_second_of_a_hundred_thousand_records_is_counted_exactly),
         cmocka_unit_test(utilisation_is_the_mean_of_its_samples),
         cmocka_unit_test(a_windows_quantiles_are_within_one_percent_of_the_exact_nearest_rank),
