@@ -20,8 +20,20 @@ static struct incident *incident_of(struct plan *plan, const struct firing *firi
     return last;
 }
 
+static void demand_plain_ones(struct plan *plan)
+{
+    for (size_t i = 0; i < plan->incident_count; i++) {
+        struct incident *incident = &plan->incidents[i];
+        if (incident->kind == INCIDENT_BURST && incident->duty == INCIDENT_ALLOWED &&
+            incident->first_bad >= MATCHER_MANY) {
+            incident->duty = INCIDENT_REQUIRED;
+        }
+    }
+}
+
 void matcher_match(struct result *result)
 {
+    demand_plain_ones(&result->plan);
     for (size_t i = 0; i < result->firings.count; i++) {
         struct firing *firing = &result->firings.list[i];
         struct incident *incident = incident_of(&result->plan, firing);
@@ -43,6 +55,7 @@ static bool is_selected(const struct selection *selection, const struct scenario
            (s->kind < 0 || s->kind == (int)incident->kind) && incident->size >= s->min_size &&
            (s->max_size == 0 || incident->size <= s->max_size) && incident->rate >= s->min_rate &&
            (s->max_rate == 0 || incident->rate < s->max_rate) && incident->first_bad >= s->min_first_bad &&
+           (s->max_first_bad == 0 || incident->first_bad < s->max_first_bad) &&
            (s->scenario == NULL || s->scenario == scenario);
 }
 
@@ -73,8 +86,17 @@ static int compare_seconds(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
-static void sum_incidents(struct tally *tally, struct times *times, const struct result *result, int side,
-                          const struct selection *selection)
+static double sort_for_median(struct times *times)
+{
+    if (times->count == 0) {
+        return NAN;
+    }
+    qsort(times->seconds, times->count, sizeof times->seconds[0], compare_seconds);
+    return (times->seconds[(times->count - 1) / 2] + times->seconds[times->count / 2]) / 2;
+}
+
+static void sum_incidents(struct tally *tally, struct times *times, struct times *earliest,
+                          const struct result *result, int side, const struct selection *selection)
 {
     for (size_t i = 0; i < result->plan.incident_count; i++) {
         const struct incident *incident = &result->plan.incidents[i];
@@ -89,6 +111,9 @@ static void sum_incidents(struct tally *tally, struct times *times, const struct
             continue;
         }
         tally->faults++;
+        if (incident->earliest_ms >= 0) {
+            add_time(earliest, (double)incident->earliest_ms / 1000);
+        }
         if (incident->firings[side] > 0) {
             tally->found++;
             add_time(times, (double)(incident->found_ms[side] - incident->begin_ms) / 1000);
@@ -113,16 +138,16 @@ void matcher_sum(struct tally *tally, const struct result *results, size_t count
                  const struct selection *selection)
 {
     struct times times = {0};
-    *tally = (struct tally){.median_s = NAN, .worst_s = NAN};
+    struct times earliest = {0};
+    *tally = (struct tally){0};
     for (size_t i = 0; i < count; i++) {
-        sum_incidents(tally, &times, &results[i], side, selection);
+        sum_incidents(tally, &times, &earliest, &results[i], side, selection);
         sum_false(tally, &results[i], side, selection);
     }
-    if (times.count > 0) {
-        qsort(times.seconds, times.count, sizeof times.seconds[0], compare_seconds);
-        tally->median_s = (times.seconds[(times.count - 1) / 2] + times.seconds[times.count / 2]) / 2;
-        tally->worst_s = times.seconds[times.count - 1];
-    }
+    tally->median_s = sort_for_median(&times);
+    tally->worst_s = times.count == 0 ? NAN : times.seconds[times.count - 1];
+    tally->earliest_s = sort_for_median(&earliest);
+    free(earliest.seconds);
     free(times.seconds);
 }
 

@@ -2,6 +2,7 @@
  *
  * A firing belongs to the incident of its rule and series that has begun and is not over for more than three
  * minutes (what a detector of Prometheus' kind may need). The first one finds it, further ones are repeats.
+ * A burst hardly over the limit is to be found where it has MATCHER_MANY bad records in its first minute.
  * One that belongs to none, or to one that is no fault for the rule, is false. docs/scored.md says the same
  * for people. */
 #ifndef SCORE_MATCHER_H
@@ -10,6 +11,7 @@
 #include "firings.h"
 #include "plan.h"
 
+#define MATCHER_MANY     20
 #define MATCHER_GRACE_MS INT64_C(180000)
 
 struct result {
@@ -25,8 +27,8 @@ void matcher_match(struct result *result);
 struct selection {
     int watch, kind; /* -1: any */
     double min_size, max_size, min_rate, max_rate;
-    uint32_t min_first_bad;
-    const struct scenario *scenario; /* NULL: any */
+    uint32_t min_first_bad, max_first_bad; /* max: fewer than that */
+    const struct scenario *scenario;       /* NULL: any */
 };
 
 #define SELECT_ALL                                                                                           \
@@ -39,6 +41,7 @@ struct tally {
     uint32_t faults, found, repeats;
     uint32_t wrong; /* firings that are false; only when neither size, rate, kind nor first_bad are asked */
     double median_s, worst_s; /* to detect; NaN: nothing found */
+    double earliest_s;        /* median of what no detector that leaves blips alone can be quicker than */
 };
 
 void matcher_sum(struct tally *tally, const struct result *results, size_t count, int side,

@@ -12,35 +12,37 @@
 #define SECOND_MS     INT64_C(1000)
 #define MINUTE_MS     (60 * SECOND_MS)
 #define HOUR_MS       (60 * MINUTE_MS)
-#define CLEARLY_OVER  1.2  /* a share between the limit and so many times it may be found or not */
-#define DROP_LEFT     0.2  /* TrafficLost: what is left of the expected traffic is below this … */
-#define DROP_MIN_RATE 1.0  /* … which is at least this */
-#define BLIP_MS       3000 /* what lasts no longer must not fire */
+#define CLEARLY_OVER  1.2 /* a share between the limit and so many times it may be found or not */
+#define DROP_LEFT     0.2 /* TrafficLost: what is left of the expected traffic is below this … */
+#define DROP_MIN_RATE 1.0 /* … which is at least this */
 #define LEARNING_MS   (70 * MINUTE_MS) /* references and baselines look an hour back */
 #define CLEAR_MS      (11 * MINUTE_MS) /* between faults: the longest window forgets */
 
 static const struct scenario scenarios[] = {
-    {"mix-250", "spikes, bursts, drops; 7-50 requests/s", PLAN_MIX, 250, 12, -1, 0, 0, 0, 120, 480, false},
-    {"mix-50", "the same at 1.4-10 requests/s", PLAN_MIX, 50, 24, -1, 0, 0, 0, 120, 480, false},
-    {"mix-10", "the same at 0.3-2 requests/s", PLAN_MIX, 10, 48, -1, 0, 0, 0, 180, 900, false},
-    {"mix-2", "the same at 0.06-0.4 requests/s", PLAN_MIX, 2.5, 48, -1, 0, 0, 0, 300, 1800, false},
-    {"fast-clock", "clocks 20 s ahead of the bus", PLAN_MIX, 50, 8, -1, 20000, 0, 0, 120, 480, false},
-    {"slow-clock", "clocks 10 s behind the bus", PLAN_MIX, 50, 8, -1, -10000, 0, 0, 120, 480, false},
-    {"late", "5 % up to 20 s late, 5 % sent twice", PLAN_MIX, 50, 8, -1, 0, 0.05, 0.05, 120, 480, false},
-    {"blips-250", "1-3 s and 4-8 s at 7-50 requests/s", PLAN_BLIPS, 250, 4, -1, 0, 0, 0, 0, 0, false},
-    {"blips-50", "the same at 1.4-10 requests/s", PLAN_BLIPS, 50, 12, -1, 0, 0, 0, 0, 0, false},
-    {"flaps", "20 s on, 20 s off, ten minutes long", PLAN_FLAPS, 100, 12, -1, 0, 0, 0, 0, 0, false},
-    {"drifts", "an hour up, ten minutes there", PLAN_DRIFTS, 50, 24, -1, 0, 0, 0, 0, 0, false},
-    {"outages", "a region or everything is gone", PLAN_OUTAGES, 50, 24, -1, 0, 0, 0, 0, 0, false},
+    {"mix-250", "spikes, bursts, drops; 7-50 requests/s", PLAN_MIX, 250, 12, -1, 0, 0, 0, 120, 480, 0, false},
+    {"mix-50", "the same at 1.4-10 requests/s", PLAN_MIX, 50, 24, -1, 0, 0, 0, 120, 480, 0, false},
+    {"mix-10", "the same at 0.3-2 requests/s", PLAN_MIX, 10, 48, -1, 0, 0, 0, 180, 900, 0, false},
+    {"mix-2", "the same at 0.06-0.4 requests/s", PLAN_MIX, 2.5, 48, -1, 0, 0, 0, 300, 1800, 0, false},
+    {"fast-clock", "clocks 20 s ahead of the bus", PLAN_MIX, 50, 8, -1, 20000, 0, 0, 120, 480, 0, false},
+    {"slow-clock", "clocks 10 s behind the bus", PLAN_MIX, 50, 8, -1, -10000, 0, 0, 120, 480, 0, false},
+    {"late", "5 % up to 20 s late, 5 % sent twice", PLAN_MIX, 50, 8, -1, 0, 0.05, 0.05, 120, 480, 0, false},
+    {"slow-services", "durations half as long again: 2 x is a fault", PLAN_MIX, 100, 12, -1, 0, 0, 0, 120,
+     480, 1.5, false},
+    {"blips-250", "1-3 s and 3-8 s at 7-50 requests/s", PLAN_BLIPS, 250, 4, -1, 0, 0, 0, 0, 0, 0, false},
+    {"blips-50", "the same at 1.4-10 requests/s", PLAN_BLIPS, 50, 12, -1, 0, 0, 0, 0, 0, 0, false},
+    {"flaps", "20 s on, 20 s off, ten minutes long", PLAN_FLAPS, 100, 12, -1, 0, 0, 0, 0, 0, 0, false},
+    {"drifts", "an hour up, ten minutes there", PLAN_DRIFTS, 50, 24, -1, 0, 0, 0, 0, 0, 0, false},
+    {"outages", "a region or everything is gone", PLAN_OUTAGES, 50, 24, -1, 0, 0, 0, 0, 0, 0, false},
     {"night-failures", "0.1-1.1 requests a minute, half an hour fails", PLAN_FAILURES, 0.2, 240, -1, 0, 0, 0,
-     0, 0, false},
-    {"surges", "healthy, three times the traffic now and then", PLAN_SURGES, 50, 12, -1, 0, 0, 0, 0, 0, true},
-    {"healthy-100", "the shipped twelve series at 100 requests/s", PLAN_HEALTHY, 100, 48, -1, 0, 0, 0, 0, 0,
+     0, 0, 0, false},
+    {"surges", "healthy, three times the traffic now and then", PLAN_SURGES, 50, 12, -1, 0, 0, 0, 0, 0, 0,
      true},
-    {"healthy-10", "the same at 10 requests/s", PLAN_HEALTHY, 10, 168, -1, 0, 0, 0, 0, 0, true},
-    {"quiet", "1 request a minute in each series", PLAN_HEALTHY, 0.2, 240, -1, 0, 0, 0, 0, 0, true},
-    {"quiet-errors", "the same, 2 % fail", PLAN_HEALTHY, 0.2, 240, 0.02, 0, 0, 0, 0, 0, true},
-    {"day", "a day to look at", PLAN_DAY, 50, 24, -1, 0, 0, 0, 120, 900, false},
+    {"healthy-100", "the shipped twelve series at 100 requests/s", PLAN_HEALTHY, 100, 48, -1, 0, 0, 0, 0, 0,
+     0, true},
+    {"healthy-10", "the same at 10 requests/s", PLAN_HEALTHY, 10, 168, -1, 0, 0, 0, 0, 0, 0, true},
+    {"quiet", "1 request a minute in each series", PLAN_HEALTHY, 0.2, 240, -1, 0, 0, 0, 0, 0, 0, true},
+    {"quiet-errors", "the same, 2 % fail", PLAN_HEALTHY, 0.2, 240, 0.02, 0, 0, 0, 0, 0, 0, true},
+    {"day", "a day to look at", PLAN_DAY, 50, 24, -1, 0, 0, 0, 120, 900, 0, false},
 };
 
 const struct scenario *plan_scenarios(size_t *count)
@@ -71,6 +73,8 @@ static struct incident *add_incident(struct plan *plan, const struct incident *i
         grown(plan->incidents, plan->incident_count, &plan->incident_capacity, sizeof *plan->incidents);
     struct incident *added = &plan->incidents[plan->incident_count++];
     *added = *incident;
+    added->first_bad_ms = -1;
+    added->earliest_ms = -1;
     for (int side = 0; side < SIDE_COUNT; side++) {
         added->found_ms[side] = -1;
     }
@@ -136,10 +140,15 @@ struct planner {
     int64_t end_ms;
 };
 
+static double usual_factor(const struct scenario *scenario)
+{
+    return scenario->usual_factor == 0 ? 1 : scenario->usual_factor;
+}
+
 static double slow_share_at(const struct planner *p, int series, double factor, int64_t at_ms)
 {
     double load = catalog_day_curve((size_t)(series % REGION_COUNT), PLAN_START_UNIX_MS + at_ms);
-    return slow_share(series / REGION_COUNT, factor, load, p->limits->slow_s);
+    return slow_share(series / REGION_COUNT, factor * usual_factor(p->scenario), load, p->limits->slow_s);
 }
 
 static enum incident_duty duty_of(const struct planner *p, const struct incident *incident)
@@ -156,12 +165,19 @@ static enum incident_duty duty_of(const struct planner *p, const struct incident
     }
 }
 
-static struct fault_effect effect_of(enum watch watch, double size)
+static struct fault_effect usual_effect(const struct planner *p)
 {
     struct fault_effect effect;
     fault_effect_init(&effect);
+    effect.latency_factor = usual_factor(p->scenario);
+    return effect;
+}
+
+static struct fault_effect effect_of(const struct planner *p, enum watch watch, double size)
+{
+    struct fault_effect effect = usual_effect(p);
     if (watch == WATCH_LATENCY) {
-        effect.latency_factor = size;
+        effect.latency_factor *= size;
     } else if (watch == WATCH_ERRORS) {
         effect.error_share = size;
     } else {
@@ -172,9 +188,9 @@ static struct fault_effect effect_of(enum watch watch, double size)
 
 static void switch_effect(struct planner *p, const struct incident *incident, int64_t on_ms, int64_t off_ms)
 {
-    struct fault_effect effect = effect_of(incident->watch, incident->size);
+    struct fault_effect effect = effect_of(p, incident->watch, incident->size);
     add_change(p->plan, on_ms, incident->series, &effect);
-    fault_effect_init(&effect);
+    effect = usual_effect(p);
     add_change(p->plan, off_ms, incident->series, &effect);
 }
 
@@ -258,7 +274,8 @@ static void plan_blips(struct planner *p, int series)
         incident.watch = random_below(&p->random, 2) == 0 ? WATCH_LATENCY : WATCH_ERRORS;
         incident.size = one_of(p, strengths[incident.watch], 2);
         bool is_short = random_below(&p->random, 3) > 0;
-        incident.end_ms = at_ms + (is_short ? between(p, 1, 3) * SECOND_MS : between(p, 4000, 8000));
+        incident.end_ms =
+            at_ms + (is_short ? between(p, 1, 3) * SECOND_MS : between(p, PLAN_BLIP_MS + 1, 8000));
         struct incident *put = put_fault(p, &incident);
         put->duty = is_short ? INCIDENT_FORBIDDEN : INCIDENT_ALLOWED;
         at_ms = incident.end_ms + between(p, 4 * MINUTE_MS, 12 * MINUTE_MS);
@@ -302,7 +319,7 @@ static void put_drift(struct planner *p, int series, int64_t at_ms)
         now.begin_ms = now_ms;
         now.size = fault.watch == WATCH_LATENCY ? nearbyint(10 * (1 + 4 * part)) / 10 : fault.size * part;
         enum incident_duty duty = duty_of(p, &now);
-        struct fault_effect effect = effect_of(now.watch, now.size);
+        struct fault_effect effect = effect_of(p, now.watch, now.size);
         add_change(p->plan, now_ms, series, &effect);
         if (duty == INCIDENT_ALLOWED && near.begin_ms < 0) {
             near.begin_ms = now_ms;
@@ -368,6 +385,10 @@ static void plan_surges(struct planner *p, int series)
 
 static void plan_series(struct planner *p, int series)
 {
+    if (p->scenario->usual_factor != 0) {
+        struct fault_effect usual = usual_effect(p);
+        add_change(p->plan, 0, series, &usual);
+    }
     switch (p->scenario->shape) {
     case PLAN_MIX:
         plan_mix(p, series, 10 * MINUTE_MS);

@@ -40,6 +40,7 @@ struct scenario {
     int64_t clock_ms;              /* what the services' clocks show beyond the bus's */
     double late, copied;           /* share of records that come up to 20 s late, that come again */
     int64_t shortest_s, longest_s; /* of the mix' faults */
+    double usual_factor;           /* of durations, faults or not; 0: 1 */
     bool is_calm;                  /* healthy or quiet: its false firings count for the limit a day */
 };
 
@@ -69,9 +70,14 @@ struct incident {
     int64_t begin_ms, end_ms;          /* of the traffic's time */
     double rate;                       /* healthy requests a second when it begins */
     uint32_t first_records, first_bad; /* in its first minute */
+    int64_t first_bad_ms, earliest_ms; /* of it; -1. Before the latter nobody can know that it is no blip:
+                                          PLAN_FEW bad records, one of them over 3 s after the first */
     int64_t found_ms[SIDE_COUNT];      /* the first firing; -1: none */
     uint32_t firings[SIDE_COUNT];
 };
+
+#define PLAN_FEW     3
+#define PLAN_BLIP_MS 3000 /* what lasts no longer must not fire */
 
 struct change {
     int64_t at_ms;

@@ -111,6 +111,16 @@ static void deliver_late(struct stage *stage, int64_t until_ms)
     }
 }
 
+static void count_bad(struct incident *incident, int64_t after_ms)
+{
+    incident->first_bad++;
+    incident->first_bad_ms = incident->first_bad_ms < 0 ? after_ms : incident->first_bad_ms;
+    if (incident->earliest_ms < 0 && incident->first_bad >= PLAN_FEW &&
+        after_ms - incident->first_bad_ms > PLAN_BLIP_MS) {
+        incident->earliest_ms = after_ms;
+    }
+}
+
 static void count_truth(struct stage *stage, const struct traffic_request *request, int64_t now_ms)
 {
     struct incident *incident = stage->current[request->series];
@@ -118,9 +128,12 @@ static void count_truth(struct stage *stage, const struct traffic_request *reque
         return;
     }
     incident->first_records++;
-    incident->first_bad += incident->watch == WATCH_LATENCY
-                               ? request->event.duration_s > stage->limits[0].slow_s
-                               : incident->watch == WATCH_ERRORS && request->event.status_code >= 500;
+    bool is_bad = incident->watch == WATCH_LATENCY
+                      ? request->event.duration_s > stage->limits[0].slow_s
+                      : incident->watch == WATCH_ERRORS && request->event.status_code >= 500;
+    if (is_bad) {
+        count_bad(incident, now_ms - incident->begin_ms);
+    }
 }
 
 static void take_request(struct stage *stage, struct traffic_request *request)

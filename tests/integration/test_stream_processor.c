@@ -779,7 +779,7 @@ static void a_transition_is_shown_with_what_it_needed_and_a_series_explained(voi
     assert_non_null(fingerprint);
     (void)snprintf(path, sizeof path, "/alerts/%.16s/1", fingerprint + 15);
     assert_int_equal(status_of(world, path), 200);
-    assert_non_null(strstr(buffer_text(&world->page), "\"needed\":{\"min_samples\":0,\"min_bad\":5"));
+    assert_non_null(strstr(buffer_text(&world->page), "\"needed\":{\"min_samples\":0,\"min_bad\":4"));
     assert_non_null(strstr(buffer_text(&world->page), "\"state\":\"firing\""));
     path[strlen(path) - 1] = '7';
     assert_int_equal(status_of(world, path), 404);

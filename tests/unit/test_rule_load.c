@@ -29,8 +29,8 @@ static void the_shipped_rules_are_what_the_contract_names(void **state)
         assert_int_equal(set->layout.lengths_s[rule->windows[0]], 10);
         assert_int_equal(set->layout.lengths_s[rule->windows[1]], 60);
         assert_int_equal(set->layout.lengths_s[rule->windows[2]], 600);
-        assert_true(rule->min_bad == 5 && rule->confidence == 0.999 && rule->clear_odds == 100);
-        assert_true(rule->for_violations == 2 && rule->for_clear == 20 && rule->on_no_data == RULE_HOLD);
+        assert_true(rule->min_bad == 4 && rule->confidence == 0.999 && rule->clear_odds == 100);
+        assert_true(rule->for_violations == 1 && rule->for_clear == 20 && rule->on_no_data == RULE_HOLD);
     }
     const struct rule *traffic = &set->rules[2];
     assert_string_equal(traffic->name, "TrafficLost");
