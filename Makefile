@@ -134,7 +134,7 @@ delivery: install ## from a fault to Slack and PagerDuty: the whole way, four fa
 	@build/tests/test_alert_delivery measure
 
 .PHONY: score
-score: build-native ## how well faults are found, beside two references on the same records; 2-3 minutes (SEED=1; docs/scored.md)
+score: build-native ## how well faults are found, beside two references on the same records; 2 minutes of processor time (SEED=1; docs/scored.md)
 	@cmake --build --preset release --target score
 	@mkdir -p build/score
 	@build/bin/score --seed $(SEED) --json build/score/score.json --day build/score/day.svg --curve build/score/curve.svg | tee build/score/score.md
