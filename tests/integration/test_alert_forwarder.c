@@ -302,7 +302,8 @@ static void an_alert_is_told_with_its_identity_links_and_evidence_until_it_resol
     expect_lag(world, 0);
     assert_true(metric(world, "alert_forwarder_notifications_total", "result=\"sent\"") >= 2);
     assert_true(metric(world, "alert_forwarder_notifications_total", "result=\"failed\"") == 0);
-    assert_true(metric(world, "alert_forwarder_delay_seconds_count", "") >= 2);
+    /* The resolution's at least: the firing may have come before the reader had caught up with the log. */
+    assert_true(metric(world, "alert_forwarder_delay_seconds_count", "") >= 1);
     assert_true(metric(world, "alert_forwarder_last_success_timestamp_seconds", world->am.url) > 1e9);
     assert_int_equal(process_stop(world->forwarder), 0);
 }
