@@ -132,9 +132,12 @@ static void strict_readers_accept_every_text_page(void **state)
 }
 /* --- slow clients ---- */
 
-static int ask_and_read_nothing(const struct bridge_world *world)
+/* No more than that it is answered: then it has a place. */
+static int ask_and_read_the_status(const struct bridge_world *world)
 {
     static const char request[] = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    static const char expected[] = "HTTP/1.1 200";
+    char status[sizeof expected - 1];
     struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_port = htons(world->port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -142,6 +145,8 @@ static int ask_and_read_nothing(const struct bridge_world *world)
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &few_bytes, sizeof few_bytes);
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
     assert_int_equal(send(fd, request, sizeof request - 1, MSG_NOSIGNAL), sizeof request - 1);
+    assert_int_equal(recv(fd, status, sizeof status, MSG_WAITALL), sizeof status);
+    assert_memory_equal(status, expected, sizeof status);
     return fd;
 }
 
@@ -176,7 +181,7 @@ static void slow_clients_are_hung_up_on_and_stop_no_counting(void **state)
     outside_wait_for_acks(world->producer);
     bridge_wait_until_all_is_counted(world);
     for (int i = 0; i < SLOW; i++) {
-        fds[i] = ask_and_read_nothing(world);
+        fds[i] = ask_and_read_the_status(world);
     }
     struct answer answer = {.status = 503};
     (void)snprintf(answer.url, sizeof answer.url, "http://127.0.0.1:%u/metrics", (unsigned)world->port);
