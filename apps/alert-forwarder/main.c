@@ -97,18 +97,9 @@ static int forward(struct forwarder *forwarder, const struct values *values)
 static int serve_and_forward(struct forwarder *forwarder, const struct values *values, struct error *error)
 {
     static const char *const names[] = {TOPIC_ALERTS_FIRED, TOPIC_ALERTS_ACTIVE, NULL};
-    if (program_serve(forwarder->program, error) != 0) {
-        return program_fail(forwarder->program, "cannot serve HTTP", error);
-    }
-    switch (topics_create(forwarder->program, forwarder->bus, names, error)) {
-    case TOPICS_READY:
-        return forward(forwarder, values);
-    case TOPICS_STOPPED:
-        return PROGRAM_DONE;
-    case TOPICS_REFUSED:
-        break;
-    }
-    return program_fail(forwarder->program, "topics cannot be used", error);
+    int code = PROGRAM_DONE;
+    return topics_serve(forwarder->program, forwarder->bus, names, &code, error) ? forward(forwarder, values)
+                                                                                 : code;
 }
 
 /* What the table of settings can't say. */

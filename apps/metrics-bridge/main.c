@@ -63,18 +63,8 @@ static int serve_and_count(struct bridge *bridge, const struct values *values, s
     static const char *const names[] = {TOPIC_METRICS_RAW, TOPIC_LOGS_RAW, TOPIC_LOGS_RAW_DLQ,
                                         TOPIC_METRICS_BRIDGE_STATE, NULL};
     program_add_route(bridge->program, "GET", "/metrics", scrape_answer, bridge->scrape);
-    if (program_serve(bridge->program, error) != 0) {
-        return program_fail(bridge->program, "cannot serve HTTP", error);
-    }
-    switch (topics_create(bridge->program, bridge->bus, names, error)) {
-    case TOPICS_READY:
-        return count(bridge, values);
-    case TOPICS_STOPPED:
-        return PROGRAM_DONE;
-    case TOPICS_REFUSED:
-        break;
-    }
-    return program_fail(bridge->program, "topics cannot be used", error);
+    int code = PROGRAM_DONE;
+    return topics_serve(bridge->program, bridge->bus, names, &code, error) ? count(bridge, values) : code;
 }
 
 static int run(struct program *program, struct values *values)

@@ -113,7 +113,6 @@ static int detect(struct program *program, struct bus *bus, const struct values 
     return code;
 }
 
-/* Serving begins before the topics are there: /readyz then says what it waits for. */
 static int run_on_bus(struct program *program, struct bus *bus, const struct values *values,
                       struct detection_settings *settings, struct error *error)
 {
@@ -131,15 +130,8 @@ static int run_on_bus(struct program *program, struct bus *bus, const struct val
     program_add_route(program, "GET", "/alerts/*", transition_page_show, worker);
     program_add_route(program, "GET", "/stream", stream_feed_show, worker);
     int code = PROGRAM_DONE;
-    if (program_serve(program, error) != 0) {
-        code = program_fail(program, "cannot serve HTTP", error);
-    } else {
-        enum topics_result result = topics_create(program, bus, names, error);
-        if (result == TOPICS_REFUSED) {
-            code = program_fail(program, "topics cannot be used", error);
-        } else if (result == TOPICS_READY) {
-            code = detect(program, bus, values, worker);
-        }
+    if (topics_serve(program, bus, names, &code, error)) {
+        code = detect(program, bus, values, worker);
     }
     detection_worker_end_streams(worker);
     program_end_serving(program);

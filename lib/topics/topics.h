@@ -9,6 +9,7 @@
 #include "bus/bus.h"
 #include "error/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct program;
@@ -35,5 +36,10 @@ enum topics_result { TOPICS_READY = 0, TOPICS_STOPPED = 1, TOPICS_REFUSED = -1 }
  * settings or the bus is broken: error says which, and how to repair it; exit 1. */
 enum topics_result topics_create(struct program *program, struct bus *bus, const char *const *names,
                                  struct error *error);
+
+/* How a program on the bus begins: it serves HTTP, so that /readyz says what it waits for, then waits for the
+ * topics. False: it can't, or was asked to stop; *code is what it ends with, and it has been said why. */
+bool topics_serve(struct program *program, struct bus *bus, const char *const *names, int *code,
+                  struct error *error);
 
 #endif

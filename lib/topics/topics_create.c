@@ -40,3 +40,15 @@ enum topics_result topics_create(struct program *program, struct bus *bus, const
     }
     return result == BUS_OK ? TOPICS_READY : TOPICS_REFUSED;
 }
+
+bool topics_serve(struct program *program, struct bus *bus, const char *const *names, int *code,
+                  struct error *error)
+{
+    if (program_serve(program, error) != 0) {
+        *code = program_fail(program, "cannot serve HTTP", error);
+        return false;
+    }
+    enum topics_result result = topics_create(program, bus, names, error);
+    *code = result == TOPICS_REFUSED ? program_fail(program, "topics cannot be used", error) : PROGRAM_DONE;
+    return result == TOPICS_READY;
+}
