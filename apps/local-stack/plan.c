@@ -18,6 +18,7 @@ static const struct {
     [PART_FORWARDER] = {"alert-forwarder", NULL, 8084, "/readyz"},
     [PART_PROMETHEUS] = {"prometheus", "prometheus", 9090, "/-/ready"},
     [PART_ALERTMANAGER] = {"alertmanager", "prometheus-alertmanager", 9093, "/-/ready"},
+    [PART_CONSOLE] = {"console", NULL, CONSOLE_PORT, "/readyz"},
 };
 
 /* A full or failed list shows as a missing argument: one check at the end (plan_init). */
@@ -101,10 +102,23 @@ static void add_alertmanager(struct part *part, const struct options *options)
     add(part, "--cluster.listen-address="); /* it would listen on every address otherwise */
 }
 
+static void add_console(struct part *part, const struct options *options)
+{
+    const long long offset = (long long)options->port_offset;
+    add_own_program(part, options);
+    add(part, "--stream-processor-url=http://127.0.0.1:%lld", known[PART_PROCESSOR].port + offset);
+    add(part, "--prometheus-url=http://127.0.0.1:%lld", known[PART_PROMETHEUS].port + offset);
+    add(part, "--alertmanager-url=http://127.0.0.1:%lld", known[PART_ALERTMANAGER].port + offset);
+    add(part, "--simulator-url=http://127.0.0.1:%lld", known[PART_SIMULATOR].port + offset);
+    add(part, "--dashboards=%s/dashboards", options->source);
+    add(part, "--runbooks=%s/runbooks", options->source);
+}
+
 int plan_init(struct plan *plan, const struct options *options, struct error *error)
 {
     static void (*const adders[PART_COUNT])(struct part *, const struct options *) = {
-        add_simulator, add_processor, add_bridge, add_forwarder, add_prometheus, add_alertmanager};
+        add_simulator,  add_processor,    add_bridge, add_forwarder,
+        add_prometheus, add_alertmanager, add_console};
     memset(plan, 0, sizeof *plan);
     for (int i = 0; i < PART_COUNT; i++) {
         struct part *part = &plan->parts[i];

@@ -18,11 +18,12 @@ enum part_id {
     PART_FORWARDER,
     PART_PROMETHEUS,
     PART_ALERTMANAGER,
+    PART_CONSOLE,
     PART_COUNT
 };
 
 #define PART_ARGUMENTS 48
-#define CONSOLE_PORT   3000 /* of links; no part yet */
+#define CONSOLE_PORT   3000 /* of links, too */
 
 struct part {
     const char *name;    /* for people, and of its log file */

@@ -72,6 +72,7 @@ void screen_show_addresses(struct screen *screen, const struct plan *plan, const
     screen_show_text(screen, "");
     (void)printf("\nThe platform is up, after %.1f s. Data under %s/, logs in %s/log/.\n\n", seconds,
                  options->data, options->data);
+    show_address(&parts[PART_CONSOLE], "/", "open this: everything below as one page; Lab breaks something");
     show_address(&parts[PART_SIMULATOR], "/metrics", "traffic; /faults breaks some of it");
     show_address(&parts[PART_PROCESSOR], "/series", "what it sees, and why it decides; /alerts: what fires");
     show_address(&parts[PART_BRIDGE], "/metrics", "what Prometheus reads");

@@ -121,3 +121,87 @@ int http_client_send(const struct http_client_request *request, struct buffer *r
     curl_easy_cleanup(handle);
     return result;
 }
+
+/* --- an answer that goes on ---- */
+
+struct following {
+    CURL *handle;
+    const struct http_client_follower *follower;
+    bool is_refused; /* a status other than 200 */
+    bool is_enough;
+};
+
+static size_t take_more(char *data, size_t item_bytes, size_t items, void *context)
+{
+    struct following *following = context;
+    const size_t size = item_bytes * items;
+    long status = 0;
+    curl_easy_getinfo(following->handle, CURLINFO_RESPONSE_CODE, &status);
+    following->is_refused = status != 200;
+    following->is_enough =
+        following->is_refused || !following->follower->take(following->follower->context, data, size);
+    return following->is_enough ? 0 : size;
+}
+
+static int ask_whether_to_go_on(void *context, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
+                                curl_off_t up)
+{
+    (void)down_total;
+    (void)down;
+    (void)up_total;
+    (void)up;
+    struct following *following = context;
+    following->is_enough =
+        following->is_enough || !following->follower->goes_on(following->follower->context);
+    return following->is_enough ? 1 : 0;
+}
+
+static void prepare_following(struct following *following, const struct http_client_request *request)
+{
+    CURL *handle = following->handle;
+    const long timeout_ms = request->timeout_ms == 0 ? DEFAULT_TIMEOUT_MS : request->timeout_ms;
+    curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, 0L);
+    curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, timeout_ms);
+    curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, (timeout_ms + 999) / 1000);
+    curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_more);
+    curl_easy_setopt(handle, CURLOPT_WRITEDATA, following);
+    curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, ask_whether_to_go_on);
+    curl_easy_setopt(handle, CURLOPT_XFERINFODATA, following);
+}
+
+static int follow(struct following *following, const char *url, const char *problem, struct error *error)
+{
+    const CURLcode code = curl_easy_perform(following->handle);
+    long status = 0;
+    curl_easy_getinfo(following->handle, CURLINFO_RESPONSE_CODE, &status);
+    if (following->is_refused || (code == CURLE_OK && status != 200)) {
+        return error_set(error, -1, "%s: status %ld", url, status);
+    }
+    if (code == CURLE_OK || following->is_enough) {
+        return 0;
+    }
+    return error_set(error, -1, "%s: %s", url, problem[0] != '\0' ? problem : curl_easy_strerror(code));
+}
+
+int http_client_follow(const struct http_client_request *request, const struct http_client_follower *follower,
+                       struct error *error)
+{
+    (void)pthread_once(&started, start_library);
+    struct following following = {.handle = curl_easy_init(), .follower = follower};
+    struct answer unused = {0};
+    char problem[CURL_ERROR_SIZE] = "";
+    struct curl_slist *headers = NULL;
+    int result = -1;
+    if (following.handle == NULL || !collect_headers(&headers, request)) {
+        (void)error_set(error, -1, "no memory for a request to %s", request->url);
+    } else {
+        prepare(following.handle, request, headers, &unused, problem);
+        prepare_following(&following, request);
+        result = follow(&following, request->url, problem, error);
+    }
+    curl_slist_free_all(headers);
+    curl_easy_cleanup(following.handle);
+    return result;
+}

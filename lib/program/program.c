@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAX_ROUTES     32
+#define MAX_ROUTES     48
 #define LONGEST_STOP_S 9 /* of the 10 that are promised */
 
 enum { CHOSEN_JSON, CHOSEN_TEXT }; /* --log-format json|text */
@@ -330,6 +330,12 @@ static void show_metrics(void *context, const struct http_request *request, stru
     metric_set_encode_text(program->metrics, http_response_body(response));
 }
 
+const char *program_listen_address(struct program *program, struct error *error)
+{
+    uint16_t port = 0;
+    return split_listen(program, &port, error) == 0 ? program->listen_address : NULL;
+}
+
 int program_serve(struct program *program, struct error *error)
 {
     uint16_t port = 0;
@@ -346,6 +352,9 @@ int program_serve(struct program *program, struct error *error)
         .setting = "--listen",
         .routes = program->routes,
         .route_count = program->route_count,
+        .connections = program->spec.connections,
+        .connections_per_address = program->spec.connections,
+        .threads = program->spec.threads,
         .log = program->log,
     };
     if (http_server_start(&program->server, &settings, error) != 0) {

@@ -46,6 +46,8 @@ struct program_spec {
     uint16_t default_port; /* 0: the program serves no HTTP and has no --listen */
     bool without_bus;      /* no --bus-url, no -X */
     bool stops_others;     /* and so may take longer than 10 s itself */
+    unsigned connections;  /* of its HTTP server, all from one address if need be; 0: the server's default */
+    unsigned threads;      /* likewise; more where handlers wait for other servers */
 };
 
 /* NULL in *out: done already (help, version, refused), and the result is the exit code; a refusal is written
@@ -66,6 +68,9 @@ struct bus *program_bus(struct program *program, struct error *error);
  */
 void program_add_route(struct program *program, const char *method, const char *path, http_handler *handler,
                        void *context);
+/* The address of --listen, without the port; before program_serve. NULL: not such an address, error says why.
+ */
+const char *program_listen_address(struct program *program, struct error *error);
 /* Starts the HTTP server. -1: the port is taken or the address wrong (exit 1). */
 int program_serve(struct program *program, struct error *error);
 /* No handler runs after this; before what routes borrow is destroyed. Safe when nothing was served. */

@@ -10,7 +10,7 @@
 
 void stack_create(struct stack *stack)
 {
-    static const uint16_t ports[] = {STACK_BRIDGE,    STACK_SIMULATOR,  STACK_PROCESSOR,
+    static const uint16_t ports[] = {STACK_CONSOLE,   STACK_BRIDGE,     STACK_SIMULATOR,   STACK_PROCESSOR,
                                      STACK_FORWARDER, STACK_PROMETHEUS, STACK_ALERTMANAGER};
     process_require_command("prometheus");
     process_require_command("prometheus-alertmanager");

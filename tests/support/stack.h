@@ -11,6 +11,7 @@
 struct process;
 
 enum stack_port {
+    STACK_CONSOLE = 3000,
     STACK_BRIDGE = 8080,
     STACK_SIMULATOR = 8081,
     STACK_PROCESSOR = 8082,

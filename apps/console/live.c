@@ -1,0 +1,269 @@
+#include "live.h"
+
+#include "live_write.h"
+#include "record_ring.h"
+#include "series_table.h"
+
+#include "buffer/buffer.h"
+#include "clock/clock.h"
+#include "http/http_feed.h"
+#include "http/http_server.h"
+#include "metrics/metric_set.h"
+#include "program/program.h"
+#include "json/json_write.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A page behind by more is hung up on; it comes back and gets everything anew. With 10 000 series a hello is
+ * about 1 MiB. */
+#define FOLLOWER_BYTES     ((size_t)2 * 1048576)
+#define PERIOD_MS          1000
+#define RETRY_MS           1000
+#define BARS_MOST          400 /* series whose five minutes go with a hello */
+#define TRANSITIONS        300
+#define TRANSITION_BYTES   1048576
+#define NOTIFICATIONS      64
+#define NOTIFICATION_BYTES 524288
+
+struct live {
+    struct live_settings settings;
+    struct http_feed *feed;
+    pthread_mutex_t lock; /* of what follows */
+    struct series_table *table;
+    struct live_processor processors[LIVE_PROCESSORS];
+    struct record_ring transitions, notifications;
+    uint64_t told_turn, told_before; /* the turns of the last tick and of the one before it */
+    unsigned newcomers;              /* for so many ticks there may be a follower that missed the last one */
+    struct buffer text;
+    struct buffer recent; /* events beside ticks since the last tick */
+    pthread_t thread;
+    bool is_running;
+    atomic_bool is_closing;
+    struct metric *followers_metric, *series_metric;
+};
+
+static int64_t wall_ms(const struct live *live)
+{
+    return clock_wall_ms(program_clock(live->settings.program));
+}
+
+int live_create(struct live **out, const struct live_settings *settings, struct error *error)
+{
+    struct live *live = calloc(1, sizeof *live);
+    *out = NULL;
+    if (live == NULL) {
+        return error_set(error, -1, "no memory for the live picture");
+    }
+    live->settings = *settings;
+    live->table = series_table_create();
+    buffer_init(&live->text, 0);
+    buffer_init(&live->recent, TRANSITION_BYTES);
+    (void)pthread_mutex_init(&live->lock, NULL);
+    record_ring_init(&live->transitions, TRANSITIONS, TRANSITION_BYTES);
+    record_ring_init(&live->notifications, NOTIFICATIONS, NOTIFICATION_BYTES);
+    for (size_t i = 0; i < settings->processor_count; i++) {
+        live->processors[i].url = settings->processors[i];
+        (void)snprintf(live->processors[i].why, sizeof live->processors[i].why, "not connected yet");
+    }
+    live->followers_metric = metric_add_gauge(program_metrics(settings->program), "console_pages",
+                                              "Open pages that follow the stream.");
+    live->series_metric = metric_add_gauge(program_metrics(settings->program), "console_series",
+                                           "Series that the processors told of.");
+    if (live->table == NULL ||
+        http_feed_create(&live->feed, settings->most_followers, FOLLOWER_BYTES, error) != 0) {
+        live_destroy(live);
+        return error_set(error, -1, "no memory for the live picture");
+    }
+    *out = live;
+    return 0;
+}
+
+void live_destroy(struct live *live)
+{
+    if (live != NULL) {
+        live_close(live);
+        http_feed_destroy(live->feed);
+        series_table_destroy(live->table);
+        record_ring_deinit(&live->transitions);
+        record_ring_deinit(&live->notifications);
+        buffer_free(&live->text);
+        buffer_free(&live->recent);
+        (void)pthread_mutex_destroy(&live->lock);
+        free(live);
+    }
+}
+
+/* --- events, with the lock held ---- */
+
+static void begin_event(struct json_writer *w, struct buffer *out, const char *name)
+{
+    buffer_append_format(out, "event: %s\ndata: ", name);
+    json_writer_init(w, out);
+}
+
+static void end_event(struct buffer *out)
+{
+    buffer_append_text(out, "\n\n");
+}
+
+static void write_head(struct live *live, struct json_writer *w)
+{
+    json_key(w, "now_unix_ms");
+    json_integer(w, wall_ms(live));
+    json_key(w, "newest_unix_ms");
+    json_integer(w, series_table_newest_ms(live->table));
+    live_write_processors(w, live->processors, live->settings.processor_count);
+}
+
+static void write_hello(struct live *live, struct buffer *out)
+{
+    struct json_writer w;
+    buffer_append_format(out, "retry: %d\n\n", RETRY_MS);
+    begin_event(&w, out, "hello");
+    json_object_begin(&w);
+    json_key(&w, "version");
+    json_string(&w, OBS_VERSION);
+    write_head(live, &w);
+    live_write_series(&w, live->table, 0, true);
+    live_write_bars(&w, live->table, BARS_MOST);
+    json_key(&w, "transitions");
+    record_ring_write(&live->transitions, &w);
+    json_key(&w, "notifications");
+    record_ring_write(&live->notifications, &w);
+    json_object_end(&w);
+    end_event(out);
+}
+
+static void publish_tick(struct live *live)
+{
+    struct json_writer w;
+    (void)pthread_mutex_lock(&live->lock);
+    const size_t followers = http_feed_followers(live->feed);
+    const uint64_t turn = series_table_turn(live->table);
+    metric_set_value(live->followers_metric, (double)followers);
+    metric_set_value(live->series_metric, (double)series_table_count(live->table));
+    if (followers > 0) {
+        buffer_clear(&live->text);
+        begin_event(&w, &live->text, "tick");
+        json_object_begin(&w);
+        write_head(live, &w);
+        live_write_series(&w, live->table, live->newcomers > 0 ? live->told_before : live->told_turn, false);
+        json_object_end(&w);
+        end_event(&live->text);
+        if (live->newcomers > 0) {
+            buffer_append(&live->text, live->recent.data, live->recent.size);
+        }
+        if (!live->text.failed) {
+            http_feed_publish(live->feed, live->text.data, live->text.size);
+        }
+    }
+    buffer_clear(&live->recent);
+    live->newcomers -= live->newcomers > 0;
+    live->told_before = live->told_turn;
+    live->told_turn = turn;
+    (void)pthread_mutex_unlock(&live->lock);
+}
+
+static void *run(void *context)
+{
+    struct live *live = context;
+    while (!atomic_load(&live->is_closing) && !program_sleep(live->settings.program, PERIOD_MS)) {
+        publish_tick(live);
+    }
+    return NULL;
+}
+
+int live_start(struct live *live, struct error *error)
+{
+    live->is_running = pthread_create(&live->thread, NULL, run, live) == 0;
+    return live->is_running ? 0 : error_set(error, -1, "no thread for the stream");
+}
+
+void live_close(struct live *live)
+{
+    if (live->feed != NULL) {
+        http_feed_close(live->feed);
+    }
+    atomic_store(&live->is_closing, true);
+    if (live->is_running) {
+        (void)pthread_join(live->thread, NULL);
+        live->is_running = false;
+    }
+}
+
+/* The follower gets its place in the feed only after this returned; what is published in between is said
+ * again with the next ticks (newcomers). */
+void live_show(void *context, const struct http_request *request, struct http_response *response)
+{
+    (void)request;
+    struct live *live = context;
+    if (!http_feed_follow(live->feed, response)) {
+        return;
+    }
+    http_response_set_type(response, "text/event-stream");
+    (void)pthread_mutex_lock(&live->lock);
+    write_hello(live, http_response_body(response));
+    live->newcomers = 2;
+    (void)pthread_mutex_unlock(&live->lock);
+}
+
+/* --- what comes in ---- */
+
+void live_set_connected(struct live *live, size_t index, const char *why_not)
+{
+    struct live_processor *processor = &live->processors[index];
+    (void)pthread_mutex_lock(&live->lock);
+    processor->is_connected = why_not == NULL;
+    (void)snprintf(processor->why, sizeof processor->why, "%s", why_not == NULL ? "" : why_not);
+    (void)pthread_mutex_unlock(&live->lock);
+}
+
+void live_begin_event(struct live *live)
+{
+    (void)pthread_mutex_lock(&live->lock);
+}
+
+void live_take_tile(void *context, const struct series_tile *tile)
+{
+    struct live *live = context;
+    (void)series_table_update(live->table, tile);
+}
+
+void live_end_event(struct live *live, size_t index, double lag_seconds)
+{
+    live->processors[index].lag_seconds = lag_seconds;
+    live->processors[index].last_event_ms = wall_ms(live);
+    (void)pthread_mutex_unlock(&live->lock);
+}
+
+static void keep_and_publish(struct live *live, struct record_ring *ring, const char *name, const char *json,
+                             size_t size)
+{
+    struct json_writer w;
+    (void)pthread_mutex_lock(&live->lock);
+    const char *line = record_ring_add(ring, json, size);
+    if (line != NULL && http_feed_followers(live->feed) > 0) {
+        const size_t begin = live->recent.size;
+        begin_event(&w, &live->recent, name);
+        json_raw(&w, line, size);
+        end_event(&live->recent);
+        if (!live->recent.failed) {
+            http_feed_publish(live->feed, live->recent.data + begin, live->recent.size - begin);
+        }
+    }
+    (void)pthread_mutex_unlock(&live->lock);
+}
+
+void live_take_transition(struct live *live, const char *json, size_t size)
+{
+    keep_and_publish(live, &live->transitions, "transition", json, size);
+}
+
+void live_take_notification(struct live *live, const char *json, size_t size)
+{
+    keep_and_publish(live, &live->notifications, "notification", json, size);
+}
