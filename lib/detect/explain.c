@@ -209,6 +209,10 @@ static void write_rule(const struct detector *detector, struct json_writer *writ
     json_object_begin(writer);
     json_key(writer, "rule");
     json_string(writer, rule->name);
+    json_key(writer, "signal");
+    json_string(writer, rule_signal_name(rule->signal));
+    json_key(writer, "severity");
+    json_string(writer, rule_severity_name(rule->severity));
     json_key(writer, "firing");
     json_boolean(writer, watched->state.firing);
     json_key(writer, "verdict");

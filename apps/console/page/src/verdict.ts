@@ -1,0 +1,126 @@
+// The sentence on top: is it bad, where, how much.
+import { type Alert, troubles } from './alerts.ts';
+import * as f from './format.ts';
+import * as live from './live.ts';
+
+export interface Verdict {
+    /** The part in colour, then the rest. */
+    subject: string;
+    rest: string;
+    below: string;
+    level: 'good' | 'warning' | 'critical' | 'unknown';
+}
+
+const past = (old: boolean, now: string, then: string): string => (old ? then : now);
+
+/** "fails one request in three": what one alert says, without its place. */
+export function whatIsWrong(a: Alert, old = false): string {
+    const e = a.evidence;
+    const signal = e?.signal ?? '';
+    if (signal === 'error_rate') {
+        return `${past(old, 'fails', 'failed')} ${f.shareInWords(a.value ?? 0)}`;
+    }
+    if (signal.startsWith('latency')) {
+        return `${past(old, 'is', 'was')} slow: ${signal.slice(8).toUpperCase()} ${f.join(f.measure(signal, a.value))}, limit ${f.limit(signal, e?.threshold)}`;
+    }
+    if (signal === 'request_rate') {
+        return `${past(old, 'gets', 'got')} ${f.join(f.rate(a.value))}, at least ${f.limit(signal, e?.threshold)} were expected`;
+    }
+    return `${past(old, 'is', 'was')} over a limit: ${f.join(f.measure(signal || 'cpu', a.value))}, limit ${f.limit(signal || 'cpu', e?.threshold)}`;
+}
+
+/** For the strip: "payment-service, eu-west-1 fails 34.1 % of requests". */
+export function shortly(a: Alert): { where: string; what: string } {
+    const where = [a.service, a.region].filter((x) => x !== '').join(', ');
+    if (a.evidence?.signal === 'error_rate') {
+        return { where, what: `fails ${f.join(f.percent(a.value))} of requests` };
+    }
+    return { where: where || a.name, what: a.evidence ? whatIsWrong(a) : (a.annotations['summary'] ?? a.name) };
+}
+
+const plural = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`;
+
+function healthy(total: number): Verdict {
+    const all = live.pairs();
+    let requests = 0;
+    let failed = 0;
+    let slowest = 0;
+    for (const s of all) {
+        const r = s.minute.rate ?? s.window.rate ?? 0;
+        requests += r;
+        failed += r * (s.minute.errors ?? s.window.errors ?? 0);
+        slowest = Math.max(slowest, s.minute.p99 ?? 0);
+    }
+    const last = [...live.state.transitions].reverse().find((t) => t.state === 'resolved');
+    const incident = last ? `Last incident over ${f.when(Date.parse(last.detected_at), live.now())}.` : 'No incident yet.';
+    return {
+        subject: '', rest: total === 1 ? `${all[0]!.service} in ${all[0]!.region} is healthy` : `All ${total} are healthy`,
+        below: `${f.count(requests)} requests a second, ${f.join(f.percent(requests > 0 ? failed / requests : null))} failing, slowest P99 ${f.join(f.seconds(slowest))}. ${incident}`,
+        level: 'good',
+    };
+}
+
+function several(alerts: Alert[]): { subject: string; rest: string } {
+    const services = [...new Set(alerts.map((a) => a.service))];
+    const regions = [...new Set(alerts.map((a) => a.region))];
+    const all = live.pairs();
+    if (regions.length === 1 && services.length > 1 && new Set(all.filter((s) => s.region === regions[0]).map((s) => s.service)).size === services.length) {
+        return { subject: `Every service in ${regions[0]}`, rest: 'is failing' };
+    }
+    if (services.length === 1 && regions.length > 1) {
+        const of = new Set(all.filter((s) => s.service === services[0]).map((s) => s.region)).size;
+        return { subject: services[0]!, rest: regions.length === of ? `fails in all ${of} regions` : `fails in ${regions.length} of ${of} regions` };
+    }
+    if (services.length === 1) {
+        const worst = alerts[0]!;
+        return { subject: `${worst.service} in ${worst.region}`, rest: whatIsWrong(worst) };
+    }
+    return { subject: plural(alerts.length, 'alert', 'alerts'), rest: `in ${plural(services.length, 'service', 'services')}` };
+}
+
+function spread(alerts: Alert[], total: number, near: number): string {
+    const places = new Set(alerts.map((a) => `${a.service}|${a.region}`)).size;
+    const services = [...new Set(alerts.map((a) => a.service))];
+    const regions = [...new Set(alerts.map((a) => a.region))];
+    const head = `${places} of ${total} in trouble${near > 0 ? `, ${near} near its limit` : ''}`;
+    const rest = total - places - near;
+    if (services.length === 1 && regions.length === 1) {
+        const others = live.pairs().some((s) => s.service === services[0] && s.region !== regions[0]);
+        return `${head}. The other ${rest} are healthy${others ? `; no other region of ${services[0]} is affected` : ''}.`;
+    }
+    if (regions.length === 1 && places > 1) {
+        const first = Math.min(...alerts.map((a) => a.since));
+        const within = Math.max(...alerts.map((a) => a.since)) - first;
+        return `${head}, all in one region, within ${f.duration(within)} of each other from ${f.clock(first)}. The other ${rest} are healthy.`;
+    }
+    return `${head}. The other ${rest} are healthy.`;
+}
+
+export function verdict(near: number): Verdict {
+    const total = live.pairs().length;
+    const dead = live.state.processors.filter((p) => !p.connected);
+    const since = f.clock(live.state.newest);
+    if (live.state.everConnected && dead.length > 0 && dead.length === live.state.processors.length && live.age() > 5000) {
+        return { subject: live.state.newest > 0 ? `Nothing is known since ${since}` : 'Nothing is known yet', rest: ': stream-processor is down',
+            below: dead[0]!.why ?? '', level: 'warning' };
+    }
+    const old = live.isStale();
+    const at = old ? `At ${since}, ` : '';
+    const alerts = troubles();
+    if (total === 0) {
+        return { subject: '', rest: 'Waiting for the first events', below: 'Services appear here with their first request.', level: 'unknown' };
+    }
+    if (alerts.length === 0) {
+        if (old) {
+            return { subject: '', rest: `No events for ${f.duration(live.age())}`, below: `At ${since}, nothing was firing. What has happened since is not known.`, level: 'unknown' };
+        }
+        return healthy(total);
+    }
+    const level = alerts.some((a) => a.severity === 'critical') ? 'critical' : 'warning';
+    const below = spread(alerts, total, near);
+    if (alerts.length === 1) {
+        return { subject: `${at}${alerts[0]!.service} in ${alerts[0]!.region}`, rest: whatIsWrong(alerts[0]!, old), below, level };
+    }
+    const words = several(alerts);
+    return { subject: at + words.subject, rest: words.rest, below, level };
+}
