@@ -63,7 +63,7 @@ export interface Silence {
     status: { state: 'active' | 'pending' | 'expired' };
 }
 interface RuleGroup {
-    rules: { name: string; type: string; query: string; duration?: number; health: string; lastError?: string }[];
+    rules: { name: string; type: string; query: string; duration?: number; health: string; lastError?: string; labels?: Record<string, string> }[];
 }
 
 export type State = 'firing' | 'pending' | 'inhibited' | 'silenced';
@@ -152,7 +152,8 @@ function fromStream(f: Firing): Alert {
 
 function fromPrometheus(p: PrometheusAlert): Alert {
     const name = text(p.labels, 'alertname');
-    const rule = raw.groups.flatMap((g) => g.rules).find((r) => r.type === 'alerting' && r.name === name);
+    const rule = raw.groups.flatMap((g) => g.rules).find((r) => r.type === 'alerting' && r.name === name &&
+        Object.entries(r.labels ?? {}).every(([n, v]) => v.includes('{{') || p.labels[n] === v));
     const forMs = (rule?.duration ?? 0) * 1000;
     const key = Object.entries(p.labels).filter(([n]) => n !== 'alertname').sort().map(([n, v]) => `${n}=${v}`).join(',');
     const alert: Alert = {
@@ -175,7 +176,7 @@ function join(): void {
     store.alerts = [
         ...raw.firing.map(fromStream),
         ...raw.prometheus.filter((p) => p.labels['alertname'] !== 'Watchdog').map(fromPrometheus),
-    ].sort((a, b) => severityRank(a.severity) - severityRank(b.severity) || (b.value ?? 0) - (a.value ?? 0) || a.key.localeCompare(b.key));
+    ].sort((a, b) => Number(b.source === 'stream') - Number(a.source === 'stream') || severityRank(a.severity) - severityRank(b.severity) || (b.value ?? 0) - (a.value ?? 0) || a.key.localeCompare(b.key));
     listeners.forEach((l) => l());
 }
 
@@ -210,7 +211,7 @@ const readRules = (): Promise<void> => read('rules', async () => {
     raw.groups = (await get<{ data: { groups: RuleGroup[] } }>('/api/prometheus/rules')).data.groups;
     const rules = raw.groups.flatMap((g) => g.rules);
     store.rulesTotal = rules.length;
-    store.rulesHealthy = rules.filter((r) => r.health === 'ok').length;
+    store.rulesHealthy = rules.filter((r) => r.health !== 'err').length;
     const targets = (await get<{ data: { activeTargets: { health: string }[] } }>('/api/prometheus/targets?state=active')).data.activeTargets;
     store.targetsTotal = targets.length;
     store.targetsUp = targets.filter((t) => t.health === 'up').length;

@@ -1,5 +1,5 @@
 // Figures and times as people read them: three figures, value and unit joined by a no-break space.
-const NBSP = ' ';
+const NBSP = '\u00a0';
 export const DASH = '–';
 
 export interface Figure {

@@ -9,6 +9,7 @@ export interface Line {
     width?: number;
     dash?: number[];
     fill?: boolean;
+    bars?: boolean;
 }
 export interface Band {
     from: number; // ms
@@ -240,6 +241,7 @@ export function makePlot(options: PlotOptions): Plot {
         series: [{}, ...options.lines.map((l): uPlot.Series => ({
             label: l.label, stroke: () => color(l.color), width: l.width ?? 1.5, spanGaps: false, points: { show: false },
             ...(l.dash ? { dash: l.dash } : {}),
+            ...(l.bars ? { width: 0, fill: () => color(l.color), paths: uPlot.paths.bars!({ size: [0.78, 40], align: 1 }) } : {}),
             ...(l.fill ? { fill: () => `color-mix(in srgb, ${color(l.color)} 14%, transparent)` } : {}),
         }))],
         hooks: {
