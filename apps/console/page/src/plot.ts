@@ -206,9 +206,7 @@ export function makePlot(options: PlotOptions): Plot {
             ctx.save();
             ctx.strokeStyle = color('--muted');
             ctx.lineWidth = dpr();
-            if (m.dotted) {
-                ctx.setLineDash([2 * dpr(), 3 * dpr()]);
-            }
+            ctx.setLineDash(m.dotted ? [2 * dpr(), 3 * dpr()] : []);
             ctx.beginPath();
             ctx.moveTo(x, bbox.top);
             ctx.lineTo(x, bbox.top + bbox.height);
