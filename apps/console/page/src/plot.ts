@@ -23,6 +23,12 @@ export interface Mark {
     left?: boolean;
     dotted?: boolean;
 }
+export interface Exemplar {
+    at: number; // ms
+    value: number;
+    href: string;
+    label: string;
+}
 export interface Limit {
     value: number;
     label: string;
@@ -50,8 +56,32 @@ export interface Plot {
     setMarks: (marks: Mark[]) => void;
     setLimits: (limits: Limit[]) => void;
     setLines: (visible: (i: number) => boolean) => void;
+    setExemplars: (list: Exemplar[]) => void;
     destroy: () => void;
     u: uPlot;
+}
+
+/** Stretches that overlap become one, so that a tint is never laid on a tint; critical hides warning. */
+export function flatten(bands: Band[], from: number, to: number): Band[] {
+    const merge = (level: Band['level']): [number, number][] => {
+        const out: [number, number][] = [];
+        const list = bands.filter((b) => b.level === level).map((b): [number, number] => [Math.max(from, b.from), Math.min(to, b.to ?? Infinity)]).filter(([a, b]) => b > a).sort((a, b) => a[0] - b[0]);
+        for (const [a, b] of list) {
+            const last = out.at(-1);
+            if (last && a <= last[1]) {
+                last[1] = Math.max(last[1], b);
+            } else {
+                out.push([a, b]);
+            }
+        }
+        return out;
+    };
+    const critical = merge('critical');
+    let warning = merge('warning');
+    for (const [a, b] of critical) {
+        warning = warning.flatMap(([x, y]): [number, number][] => (y <= a || x >= b ? [[x, y]] : [[x, Math.min(y, a)], [Math.max(x, b), y]])).filter(([x, y]) => y - x > 1);
+    }
+    return [...warning.map(([a, b]): Band => ({ from: a, to: b, level: 'warning' })), ...critical.map(([a, b]): Band => ({ from: a, to: b, level: 'critical' }))];
 }
 
 const styles = (): CSSStyleDeclaration => getComputedStyle(document.documentElement);
@@ -104,11 +134,12 @@ function hatch(ctx: CanvasRenderingContext2D, x: number, y: number, w: number, h
 }
 
 export function makePlot(options: PlotOptions): Plot {
-    const element = h('div.plot', { role: 'img', 'aria-label': options.label });
+    const element = h('div.plot', { role: 'group', 'aria-label': options.label });
     let bands: Band[] = [];
     let marks: Mark[] = [];
     let limits: Limit[] = options.limits ?? [];
     let range: [number, number] | null = null;
+    let exemplars: { e: Exemplar; link: HTMLAnchorElement }[] = [];
     const dpr = (): number => devicePixelRatio;
 
     const top = (_u: uPlot, _min: number | null, dataMax: number | null): [number, number] => {
@@ -120,9 +151,9 @@ export function makePlot(options: PlotOptions): Plot {
 
     const drawBehind = (u: uPlot): void => {
         const { ctx, bbox } = u;
-        for (const b of bands) {
+        for (const b of flatten(bands, (u.scales['x']!.min ?? 0) * 1000 - 1, (u.scales['x']!.max ?? 0) * 1000)) {
             const x0 = Math.max(bbox.left, u.valToPos(b.from / 1000, 'x', true));
-            const x1 = b.to === null ? bbox.left + bbox.width : Math.min(bbox.left + bbox.width, u.valToPos(b.to / 1000, 'x', true));
+            const x1 = Math.min(bbox.left + bbox.width, u.valToPos(b.to! / 1000, 'x', true));
             if (x1 <= bbox.left || x0 >= bbox.left + bbox.width) {
                 continue;
             }
@@ -219,6 +250,18 @@ export function makePlot(options: PlotOptions): Plot {
         }
     };
 
+    /** Hollow diamonds at their value, 24 px to hit. */
+    const placeExemplars = (u: uPlot): void => exemplars.forEach(({ e, link }) => {
+        const x = u.valToPos(e.at / 1000, 'x');
+        const y = u.valToPos(e.value, 'y');
+        const inside = x >= 0 && x <= u.over.clientWidth && y >= 0 && y <= u.over.clientHeight;
+        link.hidden = !inside;
+        if (inside) {
+            link.style.left = `${x - 12}px`;
+            link.style.top = `${y - 12}px`;
+        }
+    });
+
     const axis = (): Partial<uPlot.Axis> => ({
         stroke: () => color('--faint'), font: '11px Inter, system-ui, sans-serif', ticks: { show: false },
         grid: { show: true, stroke: () => color('--grid'), width: 1 }, gap: 6,
@@ -243,7 +286,7 @@ export function makePlot(options: PlotOptions): Plot {
             ...(l.fill ? { fill: () => `color-mix(in srgb, ${color(l.color)} 14%, transparent)` } : {}),
         }))],
         hooks: {
-            drawAxes: [drawBehind], draw: [drawBefore],
+            drawAxes: [drawBehind], draw: [drawBefore, placeExemplars],
             setSelect: [(self) => {
                 if (self.select.width > 4 && options.onSelect) {
                     options.onSelect(self.posToVal(self.select.left, 'x') * 1000, self.posToVal(self.select.left + self.select.width, 'x') * 1000);
@@ -252,6 +295,8 @@ export function makePlot(options: PlotOptions): Plot {
             }],
         },
     }, [[]] as unknown as uPlot.AlignedData, element);
+    element.tabIndex = options.tooltip === false ? -1 : 0;
+    element.addEventListener('keydown', (e) => moveCrosshair(e, u, element, options));
     if (options.onReset) {
         u.over.addEventListener('dblclick', options.onReset);
     }
@@ -287,12 +332,37 @@ export function makePlot(options: PlotOptions): Plot {
             u.setData(u.data);
         },
         setLines: (visible) => options.lines.forEach((_, i) => u.series[i + 1]!.show !== visible(i) && u.setSeries(i + 1, { show: visible(i) })),
+        setExemplars: (list) => {
+            exemplars.forEach((x) => x.link.remove());
+            exemplars = list.map((e) => ({ e, link: h('a.exemplar', { href: e.href, title: e.label, 'aria-label': e.label }, '◇') }));
+            u.over.append(...exemplars.map((x) => x.link));
+            placeExemplars(u);
+        },
         destroy: () => {
             observer.disconnect();
             plots.delete(redraw);
             u.destroy();
         },
     };
+}
+
+/** Left and right move the crosshair; the figures there are said. */
+function moveCrosshair(e: KeyboardEvent, u: uPlot, element: HTMLElement, options: PlotOptions): void {
+    const by = { ArrowLeft: -1, ArrowRight: 1 }[e.key];
+    const times = u.data[0] as number[];
+    if (by === undefined || times.length === 0) {
+        return;
+    }
+    e.preventDefault();
+    const index = Math.max(0, Math.min(times.length - 1, (u.cursor.idx ?? times.length - 1) + by));
+    u.setCursor({ left: u.valToPos(times[index]!, 'x'), top: 10 });
+    const said = options.lines.map((l, i) => ({ l, v: (u.data[i + 1] as (number | null)[])[index] ?? null })).filter((x) => x.v !== null).slice(0, 6).map((x) => `${x.l.label} ${options.format(x.v!)}`);
+    let live = element.querySelector<HTMLElement>('.said');
+    if (!live) {
+        live = h('span.hidden.said', { 'aria-live': 'polite' });
+        element.append(live);
+    }
+    live.textContent = `${f.clock(times[index]! * 1000)}: ${said.join(', ')}`;
 }
 
 /** Values at the crosshair, largest first, at most ten, beside the pointer and never over it. */
