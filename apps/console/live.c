@@ -247,12 +247,13 @@ static void keep_and_publish(struct live *live, struct record_ring *ring, const 
     (void)pthread_mutex_lock(&live->lock);
     const char *line = record_ring_add(ring, json, size);
     if (line != NULL && http_feed_followers(live->feed) > 0) {
-        const size_t begin = live->recent.size;
-        begin_event(&w, &live->recent, name);
+        buffer_clear(&live->text);
+        begin_event(&w, &live->text, name);
         json_raw(&w, line, size);
-        end_event(&live->recent);
-        if (!live->recent.failed) {
-            http_feed_publish(live->feed, live->recent.data + begin, live->recent.size - begin);
+        end_event(&live->text);
+        if (!live->text.failed) {
+            http_feed_publish(live->feed, live->text.data, live->text.size);
+            (void)buffer_append(&live->recent, live->text.data, live->text.size);
         }
     }
     (void)pthread_mutex_unlock(&live->lock);

@@ -92,13 +92,23 @@ static void wake(struct http_follower *follower)
     }
 }
 
+/* With the lock held. It may take nothing at all, so its socket is shut down, and its memory is free at once.
+ */
+static void give_up_on(struct http_follower *follower)
+{
+    follower->is_too_slow = true;
+    buffer_free(&follower->pending);
+    follower->sent = 0;
+    http_server_hang_up(follower->server, follower->connection);
+}
+
 void http_feed_publish(struct http_feed *feed, const void *data, size_t size)
 {
     (void)pthread_mutex_lock(&feed->lock);
     for (struct http_follower *f = feed->followers; f != NULL; f = f->next) {
         bool has_room = f->pending.size - f->sent + size <= feed->most_bytes;
         if (!f->is_too_slow && (!has_room || !buffer_append(&f->pending, data, size))) {
-            f->is_too_slow = true;
+            give_up_on(f);
         }
         wake(f);
     }

@@ -61,6 +61,8 @@ struct MHD_Response *http_feed_answer(struct MHD_Connection *connection, struct 
 void http_feed_give_up(struct http_feed *feed);
 /* http_server.c: the client takes what it is sent, so its time for the answer begins anew. */
 void http_server_note_progress(struct http_server *server, struct MHD_Connection *connection);
+/* Its socket is shut down now, whatever it is doing. */
+void http_server_hang_up(struct http_server *server, struct MHD_Connection *connection);
 
 void http_response_init(struct http_response *response);
 /* Frees what wasn't taken over (body.data, the stream). */

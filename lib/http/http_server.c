@@ -51,6 +51,11 @@ void http_server_note_progress(struct http_server *server, struct MHD_Connection
     set_deadline(server, connection, server->settings.answer_timeout_ms);
 }
 
+void http_server_hang_up(struct http_server *server, struct MHD_Connection *connection)
+{
+    set_deadline(server, connection, 0);
+}
+
 /* --- what the library calls as a connection and a request go on ---- */
 
 static void note_connection(void *context, struct MHD_Connection *connection, void **socket_context,
