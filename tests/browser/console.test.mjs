@@ -1,0 +1,275 @@
+// The console as people use it: headless Chromium over a real local stack.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { axeSource, findChromium, openBrowser, openPage, sleep, startStack, waitFor } from './stack.mjs';
+
+if (!findChromium()) {
+    console.log('skipped: chromium is not installed (make install)');
+    process.exit(process.env.CI ? 1 : 77);
+}
+
+let stack;
+let browser;
+before(async () => {
+    stack = await startStack();
+    browser = await openBrowser();
+});
+after(async () => {
+    await browser?.close();
+    await stack?.stop();
+});
+
+const text = (page, selector) => page.locator(selector).first().textContent();
+const finish = async (page) => {
+    assert.deepEqual(page.complaints, []);
+    await page.context().close();
+};
+const clearedFaults = async () => {
+    const { faults } = await (await fetch(`${stack.url}/api/simulator/faults`)).json();
+    for (const f of faults.filter((x) => x.state === 'active')) {
+        await fetch(`${stack.url}/api/simulator/faults/${f.id}`, { method: 'DELETE', headers: { 'X-Console': '1' } });
+    }
+    await waitFor('nothing fires', async () => (await (await fetch(`${stack.url}/api/firing`)).json()).alerts.length === 0, 60000);
+};
+
+test('the overview is painted at once and small, and shows every pair live', async (t) => {
+    const page = await openPage(browser, stack.url);
+    await page.waitForSelector('a.tile');
+    const paint = await page.evaluate(() => performance.getEntriesByType('paint').find((e) => e.name === 'first-contentful-paint')?.startTime);
+    const bytes = await page.evaluate(() => [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')].filter((e) => !e.name.includes('/api/')).reduce((n, e) => n + e.encodedBodySize, 0));
+    t.diagnostic(`first contentful paint ${Math.round(paint)} ms, ${(bytes / 1024).toFixed(1)} KiB`);
+    assert.ok(bytes > 20000 && bytes < 150 * 1024, `${bytes} bytes`);
+    assert.equal(await page.locator('a.tile').count(), 12);
+    await page.waitForFunction(() => document.querySelector('h1.verdict').textContent === 'All 12 are healthy');
+    const newest = async () => page.evaluate(() => document.querySelector('.live-age').textContent);
+    await page.waitForFunction(() => /^\d+\.\d s$/.test(document.querySelector('.live-age').textContent));
+    const before_ = await newest();
+    await sleep(2500);
+    assert.ok(Number.parseFloat(await newest()) < 5, `live: ${before_}, then ${await newest()}`);
+    await finish(page);
+});
+
+test('every view loads with live data and complains of nothing', async () => {
+    const page = await openPage(browser, stack.url);
+    await page.waitForSelector('a.tile');
+    await page.click('nav.tabs a:has-text("Alerts")');
+    await page.waitForSelector('.alert-list h2');
+    await page.click('nav.tabs a:has-text("Logs")');
+    await page.waitForFunction(() => document.querySelectorAll('.log-line').length > 20);
+    await page.click('nav.tabs a:has-text("Lab")');
+    await page.waitForFunction(() => document.querySelector('.lab-note').textContent.includes('will fail'));
+    await page.click('nav.tabs a:has-text("SLOs")');
+    await page.waitForSelector('.slo', { timeout: 30000 });
+    await page.click('nav.tabs a:has-text("Dashboards")');
+    await page.waitForSelector('.dash-panel .u-over', { timeout: 60000 });
+    await page.goto(`${stack.url}/runbooks/high-error-rate.md`);
+    await page.waitForSelector('.runbook h1:has-text("HighErrorRate")');
+    await finish(page);
+});
+
+test('the dashboards draw every panel, and nothing says that there is no data', async () => {
+    for (const uid of ['golden-signals', 'kafka-consumer-lag', 'slo-dashboard']) {
+        const page = await openPage(browser, `${stack.url}/d/${uid}`, { viewport: { width: 1440, height: 4200 } });
+        const state = () => page.evaluate(() => ({
+            waiting: [...document.querySelectorAll('.dash-panel')].filter((p) => p.querySelector('.dash-loading') || p.querySelector('.dash-body').childElementCount === 0 || /First rates/.test(p.textContent)).map((p) => p.querySelector('h2').textContent),
+            problems: [...document.querySelectorAll('.dash-panel .problem')].map((p) => p.closest('.dash-panel').querySelector('h2').textContent),
+            empty: [...document.querySelectorAll('.dash-empty')].map((p) => `${p.closest('.dash-panel').querySelector('h2').textContent}: ${p.querySelector('b').textContent}`).filter((x) => /No data|N\/A|Nothing for|None in/.test(x)),
+            panels: document.querySelectorAll('.dash-panel').length,
+        }));
+        await waitFor(`${uid} is drawn`, async () => {
+            const s = await state();
+            return s.panels > 5 && s.waiting.length === 0 && s.problems.length === 0;
+        }, 100000).catch(async (e) => assert.fail(`${e.message} ${JSON.stringify(await state())}`));
+        const s = await state();
+        assert.deepEqual(s.problems, []);
+        // The first minutes of a platform have no dead letter, no restart, no month: those panels say so in words of their own.
+        assert.ok(s.empty.length <= 3, JSON.stringify(s.empty));
+        assert.equal(await page.getByText('No data').count(), 0);
+        await finish(page);
+    }
+});
+
+test('variables and time range change the queries and the address', async () => {
+    const page = await openPage(browser, `${stack.url}/d/golden-signals`);
+    await page.waitForSelector('.dash-panel .u-over', { timeout: 60000 });
+    const asked = [];
+    page.on('request', (r) => r.url().includes('/query') && asked.push(decodeURIComponent(r.url().replaceAll('+', ' ')) + (r.postData() ?? '')));
+    await page.click('summary:has-text("service")');
+    await page.locator('.multi-list label:has-text("api-service") input').first().check();
+    await waitFor('the query has the service', () => asked.some((q) => q.includes('service_name=~"api-service"')), 10000);
+    assert.match(page.url(), /var-service=api-service/);
+    asked.length = 0;
+    await page.getByLabel('Time range').selectOption('now-5m');
+    await waitFor('the query has the range', () => asked.some((q) => {
+        const m = /start=(\d+)&end=(\d+)/.exec(q);
+        return m && Math.abs(Number(m[2]) - Number(m[1]) - 300) <= 15;
+    }), 10000);
+    assert.match(page.url(), /from=now-5m/);
+    assert.ok(asked.every((q) => !q.includes('$')), 'a variable was left in a query');
+    await finish(page);
+});
+
+test('a fault started in Lab is a red tile within ten seconds, explains itself, and clears', async (t) => {
+    await clearedFaults();
+    const overview = await openPage(browser, stack.url);
+    await overview.waitForSelector('a.tile');
+    const page = await openPage(browser, `${stack.url}/lab`);
+    await page.getByLabel('Service', { exact: true }).selectOption('api-service');
+    await page.getByLabel('Region', { exact: true }).selectOption('us-east-1');
+    await page.locator('.segments button:has-text("30 s")').click();
+    await page.locator('input[type=range]').fill('60');
+    const begin = Date.now();
+    await page.click('button:has-text("Start the fault")');
+    await overview.waitForSelector('a.tile.is-firing', { timeout: 15000 });
+    const found = Date.now() - begin;
+    t.diagnostic(`a red tile after ${(found / 1000).toFixed(1)} s`);
+    assert.ok(found < 10000, `found after ${found} ms`);
+    assert.match(await text(overview, 'h1.verdict'), /api-service in us-east-1 fails/);
+    assert.match(await overview.locator('a.tile.is-firing').getAttribute('aria-label'), /api-service, us-east-1: Firing/);
+    await page.waitForSelector('.strip-critical:has-text("api-service, us-east-1")');
+    await page.waitForSelector('.lab-step.done-step:has-text("Alert fired")');
+    await page.waitForSelector('.lab-step.done-step:has-text("Notified")', { timeout: 15000 });
+    // Why?
+    await overview.click('a:has-text("Why it fired")');
+    await overview.waitForSelector('.why:has-text("requests failed")');
+    assert.match(await text(overview, '.why'), /chance alone would have done this less than once in a billion tries/);
+    await overview.waitForSelector('.cell-firing');
+    await overview.waitForSelector('.timeline td:has-text("Notification arrived")', { timeout: 15000 });
+    await overview.waitForSelector('.first-steps li:has-text("One route or all?"), .first-steps li:has-text("What do they say?")', { timeout: 20000 });
+    // Its logs, in one click.
+    await overview.keyboard.press('l');
+    await overview.waitForSelector('.chip-alert:has-text("HighErrorRate")');
+    await overview.waitForFunction(() => document.querySelectorAll('.log-line').length > 5 && [...document.querySelectorAll('.log-service')].every((e) => e.textContent === 'api-service'));
+    await overview.goto(stack.url);
+    await overview.waitForFunction(() => document.querySelector('h1.verdict').textContent === 'All 12 are healthy', null, { timeout: 90000 });
+    assert.equal(await overview.locator('a.tile.is-firing').count(), 0);
+    await page.waitForSelector('td:has-text("found, HighErrorRate")');
+    await finish(overview);
+    await finish(page);
+});
+
+test('a newcomer sees an incident rise and fall by the first steps alone', async () => {
+    await clearedFaults();
+    const page = await openPage(browser, stack.url);
+    await page.click('button:has-text("Start the fault")');
+    await page.waitForSelector('.step:has-text("Watch it be found") .step-mark.done', { timeout: 25000 });
+    assert.match(await text(page, '.step-three'), /Found \d+\.\d s after it began|quiet seconds to go/);
+    await page.waitForFunction(() => /Cleared \d+\.\d s after the fault ended/.test(document.querySelector('.step-three').textContent), null, { timeout: 90000 });
+    await page.click('.steps button:has-text("Done")');
+    await page.waitForSelector('.steps', { state: 'hidden' });
+    await page.reload();
+    await page.waitForSelector('a.tile');
+    assert.equal(await page.locator('.steps').isVisible(), false);
+    await finish(page);
+});
+
+test('a silence is made, seen, extended and ended', async () => {
+    await clearedFaults();
+    await fetch(`${stack.url}/api/simulator/faults`, { method: 'POST', headers: { 'X-Console': '1', 'Content-Type': 'application/json' }, body: JSON.stringify({ type: 'error_burst', service: 'auth-service', region: 'eu-west-1', magnitude: 0.6, duration: '120s' }) });
+    const page = await openPage(browser, stack.url);
+    await page.waitForSelector('a.tile.is-firing', { timeout: 25000 });
+    await page.keyboard.press('s');
+    await page.waitForSelector('dialog.sheet[open]');
+    assert.match(await text(page, 'dialog .note'), /Matches \d+ alerts? now/);
+    await page.getByLabel('Your name').fill('on-call');
+    await page.getByLabel('Why (needed)').fill('trying it out');
+    await waitFor('Alertmanager knows the alert', async () => (await (await fetch(`${stack.url}/api/alertmanager/alerts`)).json()).some((a) => a.labels.service_name === 'auth-service' && a.labels.detector === 'stream'), 15000);
+    await page.click('dialog button:has-text("Silence for")');
+    await page.waitForSelector('a.tile.is-firing:has-text("Silenced")', { timeout: 15000 });
+    await page.click('nav.tabs a:has-text("Alerts")');
+    await page.waitForSelector('.alert-list .silence:has-text("trying it out")');
+    await page.click('.alert-list .silence button:has-text("1 h more")');
+    await waitFor('it was extended', async () => (await (await fetch(`${stack.url}/api/alertmanager/silences`)).json()).some((s) => s.status.state === 'active' && Date.parse(s.endsAt) - Date.now() > 6900000), 10000);
+    await page.waitForSelector('.alert-list .silence button:has-text("End it")');
+    await page.click('.alert-list .silence button:has-text("End it")');
+    await page.waitForFunction(() => !document.querySelector('.alert-list .silence'), null, { timeout: 15000 });
+    await clearedFaults();
+    await finish(page);
+});
+
+test('the keyboard reaches everything', async () => {
+    const page = await openPage(browser, stack.url);
+    await page.waitForSelector('a.tile');
+    await page.keyboard.press('Tab');
+    assert.equal(await page.evaluate(() => document.activeElement.className), 'skip');
+    const order = ['Overview', 'Dashboards', 'Alerts', 'SLOs', 'Logs', 'Lab'];
+    for (let i = 0; i < order.length; i++) {
+        await page.keyboard.press(String(i + 1));
+        await page.waitForFunction((name) => document.title.startsWith(name), order[i]);
+        assert.equal(await text(page, 'nav.tabs a[aria-current]').then((t) => t.startsWith(order[i])), true);
+    }
+    await page.keyboard.press('1');
+    await page.waitForSelector('a.tile');
+    await page.keyboard.press('j');
+    const first = await page.evaluate(() => document.activeElement.getAttribute('aria-label'));
+    await page.keyboard.press('ArrowRight');
+    const second = await page.evaluate(() => document.activeElement.getAttribute('aria-label'));
+    assert.ok(first && second && first.split(':')[0] !== second.split(':')[0], `${first} → ${second}`);
+    assert.equal(await page.locator('a.tile[tabindex="0"]').count(), 1, 'the matrix is one tab stop');
+    await page.keyboard.press('u');
+    await page.waitForFunction(() => location.search.includes('tz=local'));
+    await page.keyboard.press('u');
+    await page.keyboard.press('?');
+    await page.waitForSelector('dialog[open] dl.keys');
+    await page.keyboard.press('Escape');
+    await page.waitForSelector('dialog', { state: 'detached' });
+    await page.keyboard.press('5');
+    await page.waitForSelector('.log-line');
+    await page.keyboard.press('/');
+    assert.equal(await page.evaluate(() => document.activeElement.type), 'search');
+    await page.keyboard.type('1234');
+    assert.match(page.url(), /q=1234/, 'keys are letters in a field');
+    await finish(page);
+});
+
+test('logs pause, open in place and go on', async () => {
+    const page = await openPage(browser, `${stack.url}/logs`);
+    await page.waitForFunction(() => document.querySelectorAll('.log-line').length > 50);
+    await page.keyboard.press('space');
+    await page.waitForSelector('button.newer:has-text("newer lines")', { timeout: 10000 });
+    await page.locator('.log-line').nth(3).click();
+    await page.waitForSelector('.log-detail:has-text("event time")');
+    const trace = await text(page, '.log-detail code');
+    await page.click('.log-detail a:has-text("all lines of this trace")');
+    await page.waitForFunction((t) => new URL(location.href).searchParams.get('trace') === t, trace);
+    await page.waitForSelector('.log-line');
+    await page.goto(`${stack.url}/logs?var-service=billing`);
+    await page.waitForSelector('text=Nothing matches service = billing');
+    await page.click('button:has-text("Show everything")');
+    await page.waitForFunction(() => document.querySelectorAll('.log-line').length > 5);
+    await finish(page);
+});
+
+test('axe finds nothing, in dark and light, large and small', async () => {
+    const views = ['/', '/alerts', '/d/golden-signals', '/d/golden-signals?viewPanel=5', '/slos', '/logs', '/lab', '/runbooks/high-error-rate'];
+    for (const [colorScheme, viewport] of [['dark', { width: 1440, height: 900 }], ['light', { width: 1440, height: 900 }], ['dark', { width: 390, height: 844 }]]) {
+        for (const path of views) {
+            const page = await openPage(browser, stack.url + path, { colorScheme, viewport });
+            await page.waitForSelector('main > *');
+            await sleep(2500);
+            await page.evaluate(axeSource);
+            const found = await page.evaluate(async () => (await globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'] })).violations.map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.target.join(' ') + ' ' + (n.any[0]?.message ?? n.all[0]?.message ?? '')).join(' | ')}`));
+            assert.deepEqual(found, [], `${colorScheme} ${viewport.width} ${path}`);
+            const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+            assert.ok(wider <= 0, `${path} is ${wider} px wider than ${viewport.width}`);
+            await finish(page);
+        }
+    }
+});
+
+test('a lost connection is said, tried again, and the page is live again by itself', async () => {
+    const own = await stack.console();
+    const page = await openPage(browser, own.url);
+    await page.waitForSelector('a.tile');
+    await own.kill();
+    await page.waitForSelector('.strip-warning:has-text("Trying again in")', { timeout: 15000 });
+    assert.match(await text(page, '.strip-warning'), /Data from \d\d:\d\d:\d\d/);
+    await own.start();
+    await page.waitForSelector('.strip-warning', { state: 'hidden', timeout: 20000 });
+    await page.waitForFunction(() => document.querySelector('.live').textContent.startsWith('Live'));
+    assert.equal(await page.locator('a.tile').count(), 12);
+    // The browser itself notes each failed attempt.
+    assert.deepEqual(page.complaints.filter((c) => !/Failed to load resource|ERR_/.test(c)), []);
+    await page.context().close();
+    await own.kill();
+});
