@@ -100,6 +100,7 @@ export const store = {
     targetsTotal: 0,
     problems: {} as Record<string, string>, // of each input: why it can't be read
     loaded: false,
+    firingKnown: false, // what the processors say fires has been read, and could be read last time
 };
 
 const raw = { firing: [] as Firing[], prometheus: [] as PrometheusAlert[], manager: [] as ManagerAlert[], groups: [] as RuleGroup[] };
@@ -192,12 +193,14 @@ async function read(name: string, take: () => Promise<void>): Promise<void> {
         await take();
         delete store.problems[name];
     } catch (e) {
+        store.firingKnown = store.firingKnown && name !== 'processor';
         store.problems[name] = e instanceof ApiError ? e.message : String(e);
     }
 }
 
 const readFiring = (): Promise<void> => read('processor', async () => {
     raw.firing = (await get<{ alerts: Firing[] }>('/api/firing')).alerts;
+    store.firingKnown = true;
 });
 const readManager = (): Promise<void> => read('Alertmanager', async () => {
     const [alerts, silences] = await Promise.all([get<ManagerAlert[]>('/api/alertmanager/alerts'), get<Silence[]>('/api/alertmanager/silences')]);

@@ -1,5 +1,5 @@
 // The sentence on top: is it bad, where, how much.
-import { type Alert, troubles } from './alerts.ts';
+import { type Alert, store, troubles } from './alerts.ts';
 import * as f from './format.ts';
 import * as live from './live.ts';
 
@@ -113,6 +113,10 @@ export function verdict(near: number): Verdict {
     if (alerts.length === 0) {
         if (old) {
             return { subject: '', rest: `No events for ${f.duration(live.age())}`, below: `At ${since}, nothing was firing. What has happened since is not known.`, level: 'unknown' };
+        }
+        const told = live.pairs().filter((x) => x.firing.length > 0);
+        if (!store.firingKnown || told.length > 0) { // nothing claims more than is known
+            return { subject: '', rest: store.problems['processor'] ? 'What fires is not known' : 'Reading what fires', below: store.problems['processor'] ?? '', level: 'unknown' };
         }
         return healthy(total);
     }

@@ -227,7 +227,7 @@ export function makeStreamDetail(fingerprint: string, sequence: number): Detail 
             button('Copy link', () => void copy(pinnedLink(), actions.querySelector<HTMLElement>('.copy-link') ?? undefined), { key: 'c', class: 'copy-link' })]);
         paintSilences(silences, alert?.silences ?? []);
         const rows = conditionRows(t);
-        replaceWhen(conditions, JSON.stringify(rows), () => h('div.scroll-x', {}, h('table', {}, h('thead', {}, h('tr', {}, h('th', {}, 'Condition'), h('th', {}, 'Needs'), h('th.r', {}, 'When it fired'), h('th.r', {}, 'Now'))),
+        replaceWhen(conditions, JSON.stringify(rows), () => h('div.scroll-x', { tabindex: '0' }, h('table', {}, h('thead', {}, h('tr', {}, h('th', {}, 'Condition'), h('th', {}, 'Needs'), h('th.r', {}, 'When it fired'), h('th.r', {}, 'Now'))),
             h('tbody', {}, rows.map((r) => h('tr', {}, h('td', {}, h('span', { class: r[4] ? 'done' : 'faint' }, r[4] ? icons.check() : '·'), ' ', r[0]), h('td.num.muted', {}, r[1]), h('td.r', {}, r[2]), h('td.r', {}, h('b', {}, r[3]))))))));
         const line = timeline(t, cleared);
         replaceWhen(happened, JSON.stringify(line) + f.zone(), () => (line.length === 0 ? h('p.muted', {}, 'Its transition isn’t among those that are kept.') : h('table.timeline', {}, h('tbody', {}, line.map(([at, what]) => h('tr', {}, h('td.num', {}, f.clockMs(at)),

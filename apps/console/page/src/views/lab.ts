@@ -216,7 +216,7 @@ export function makeLab(): View {
                 cleared: found.cleared ? f.delay(Math.max(0, Date.parse(found.cleared.detected_at) - endOf(x))) : x.state === 'active' ? 'running' : found.fired ? 'not yet' : f.DASH, text, tone, fired: found.fired };
         });
         replaceWhen(table, JSON.stringify(rows.map(({ fired, ...r }) => [r, fired?.alert_id])), () => [h('div.section-head', {}, h('h2', {}, 'How well it was found'), h('span.faint.small', {}, 'truth against detection, of this simulator’s faults')),
-            rows.length === 0 ? h('p.muted', {}, 'No fault yet. Start one on the left; its truth and its detection show here.') : h('div.scroll-x', {}, h('table', {}, h('thead', {}, h('tr', {}, ['Fault', 'Where', 'Began'].map((x) => h('th', {}, x)), h('th.r', {}, 'Found after'), h('th.r', {}, 'Cleared after'), h('th', {}, 'Verdict'))),
+            rows.length === 0 ? h('p.muted', {}, 'No fault yet. Start one on the left; its truth and its detection show here.') : h('div.scroll-x', { tabindex: '0' }, h('table', {}, h('thead', {}, h('tr', {}, ['Fault', 'Where', 'Began'].map((x) => h('th', {}, x)), h('th.r', {}, 'Found after'), h('th.r', {}, 'Cleared after'), h('th', {}, 'Verdict'))),
                 h('tbody', {}, rows.map((r) => h('tr', {}, h('td', {}, r.name), h('td', {}, r.where), h('td.num', {}, r.began), h('td.r', {}, r.found), h('td.r', {}, r.cleared), h('td', { class: r.tone === 'muted' ? 'muted' : '' }, r.tone === 'done' ? h('span.done', {}, icons.check(), ' ') : null,
                     r.fired ? h('a', { href: `/alerts/${r.fired.fingerprint}/${r.fired.sequence}` }, `${r.text}, ${r.fired.rule}`) : r.text)))))),
         ]);

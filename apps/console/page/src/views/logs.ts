@@ -244,6 +244,7 @@ export function makeLogs(): View {
         loaded = false;
         shown = STEP;
         opened = 0;
+        paused = false;
         paintFilters();
         paintLines();
         void poll();

@@ -153,7 +153,7 @@ export function makeSlos(): View {
         const total = failed.reduce((n, r) => n + Number(r.value[1]), 0);
         const same = (a: api.Sample, b: api.Sample): boolean => ['service_name', 'http_request_method', 'http_route'].every((n) => a.metric[n] === b.metric[n]);
         const list_ = failed.sort((a, b) => Number(b.value[1]) - Number(a.value[1]));
-        replaceWhen(routes, JSON.stringify(list_), () => [h('div.section-head', {}, h('h2', {}, 'Routes that spent most'), h('span.faint.small', {}, 'last 6 h')), list_.length === 0 ? h('p.muted', {}, 'None in the last 6 h: no request failed') : h('div.scroll-x', {}, h('table', {}, h('thead', {}, h('tr', {}, h('th', {}, 'Route'), h('th', {}, 'Service'), h('th.r', {}, 'Failed'), h('th.r', {}, 'Requests'), h('th.r', {}, 'Share of spend'))),
+        replaceWhen(routes, JSON.stringify(list_), () => [h('div.section-head', {}, h('h2', {}, 'Routes that spent most'), h('span.faint.small', {}, 'last 6 h')), list_.length === 0 ? h('p.muted', {}, 'None in the last 6 h: no request failed') : h('div.scroll-x', { tabindex: '0' }, h('table', {}, h('thead', {}, h('tr', {}, h('th', {}, 'Route'), h('th', {}, 'Service'), h('th.r', {}, 'Failed'), h('th.r', {}, 'Requests'), h('th.r', {}, 'Share of spend'))),
             h('tbody', {}, list_.map((r) => h('tr', {}, h('td', {}, h('code', {}, `${r.metric['http_request_method'] ?? ''} ${r.metric['http_route'] ?? ''}`)), h('td', {}, r.metric['service_name'] ?? ''), h('td.r', {}, f.count(Number(r.value[1]))), h('td.r', {}, f.count(Number(all.find((x) => same(x, r))?.value[1] ?? NaN))), h('td.r', {}, f.join(f.percent(Number(r.value[1]) / total))))))))]);
     };
     const load = (): void => {

@@ -41,6 +41,7 @@ class Tile {
     private readonly state = h('span.tile-state');
     private readonly canvas = h('canvas.bars', { 'aria-hidden': 'true' });
     private readonly numbers: { box: HTMLElement; value: HTMLElement; unit: HTMLElement }[];
+    private readonly said = h('span.hidden');
     private wasFiring = false;
 
     constructor(readonly series: live.Series, named: boolean) {
@@ -49,7 +50,7 @@ class Tile {
             const unit = h('small');
             return { box: h('span.figure', {}, h('span.label', {}, name), h('span.figure-value', {}, value, ' ', unit)), value, unit };
         });
-        this.element = h('a.tile', { href: '#', tabindex: '-1' },
+        this.element = h('a.tile', { href: '#', tabindex: '-1' }, this.said,
             named ? h('span.tile-name', {}, h('b', {}, series.service), ' ', h('span.muted', {}, series.region)) : null,
             h('span.figures', {}, this.numbers.map((n) => n.box)), h('span.tile-right', {}, this.state, this.canvas));
     }
@@ -85,7 +86,7 @@ class Tile {
         if (e.getAttribute('href') !== href) {
             e.setAttribute('href', href);
         }
-        e.setAttribute('aria-label', `${s.service}, ${s.region}: ${word === '' ? 'healthy' : word}; errors ${f.join(figures[0]!)}, P99 ${f.join(figures[1]!)}, ${f.join(figures[2]!)}`);
+        setText(this.said, `${s.service}, ${s.region}: ${word === '' ? 'healthy' : word}. `);
         const bars = live.barsOf(s);
         const latencyLimit = limits[1] ?? null;
         if (at.latencyNear && latencyLimit !== null) {
