@@ -133,6 +133,18 @@ void http_feed_close(struct http_feed *feed)
 
 /* --- on the server's threads ---- */
 
+/* An answer's beginning may be large, what follows seldom is: its memory isn't kept for as long as the answer. */
+static void drop_sent(struct http_follower *follower)
+{
+    if (follower->pending.capacity > PART_BYTES) {
+        buffer_free(&follower->pending);
+        buffer_init(&follower->pending, 0);
+    } else {
+        buffer_clear(&follower->pending);
+    }
+    follower->sent = 0;
+}
+
 static ssize_t take_part(struct http_follower *follower, char *out, size_t room)
 {
     size_t left = follower->pending.size - follower->sent;
@@ -151,8 +163,7 @@ static ssize_t take_part(struct http_follower *follower, char *out, size_t room)
     memcpy(out, follower->pending.data + follower->sent, count);
     follower->sent += count;
     if (follower->sent == follower->pending.size) {
-        buffer_clear(&follower->pending);
-        follower->sent = 0;
+        drop_sent(follower);
     }
     return (ssize_t)count;
 }
