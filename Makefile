@@ -139,6 +139,12 @@ score: build-native ## how well faults are found, beside two references on the s
 	@mkdir -p build/score
 	@build/bin/score --seed $(SEED) --json build/score/score.json --day build/score/day.svg --curve build/score/curve.svg | tee build/score/score.md
 
+.PHONY: screenshots
+screenshots: install ## docs/img/ anew: the console's pictures, taken from a running platform (5 minutes)
+	@$(call configure,release)
+	@cmake --build --preset release --target programs
+	@node tests/browser/screenshots.mjs docs/img
+
 .PHONY: fuzz
 fuzz: install ## each fuzz target for FUZZ_SECONDS (default 60)
 	@$(call configure,fuzz)

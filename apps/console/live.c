@@ -240,6 +240,28 @@ void live_end_event(struct live *live, size_t index, double lag_seconds)
     (void)pthread_mutex_unlock(&live->lock);
 }
 
+bool live_name_series(struct live *live, size_t index, char service[SERIES_NAME_BYTES],
+                      char region[SERIES_NAME_BYTES])
+{
+    bool is_named = false;
+    (void)pthread_mutex_lock(&live->lock);
+    if (index < series_table_count(live->table)) {
+        const struct series_row *row = series_table_row(live->table, index);
+        is_named = row->route[0] == '\0';
+        (void)snprintf(service, SERIES_NAME_BYTES, "%s", row->service);
+        (void)snprintf(region, SERIES_NAME_BYTES, "%s", row->region);
+    }
+    (void)pthread_mutex_unlock(&live->lock);
+    return is_named;
+}
+
+void live_fill_bar(struct live *live, size_t index, int64_t slot, const struct series_values *values)
+{
+    (void)pthread_mutex_lock(&live->lock);
+    series_table_fill(live->table, index, slot, values);
+    (void)pthread_mutex_unlock(&live->lock);
+}
+
 static void keep_and_publish(struct live *live, struct record_ring *ring, const char *name, const char *json,
                              size_t size)
 {

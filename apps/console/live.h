@@ -8,8 +8,11 @@
 #ifndef CONSOLE_LIVE_H
 #define CONSOLE_LIVE_H
 
+#include "series_table.h"
+
 #include "error/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,7 +20,6 @@ struct http_request;
 struct http_response;
 struct live;
 struct program;
-struct series_tile;
 
 #define LIVE_PROCESSORS 16
 
@@ -40,6 +42,11 @@ void live_set_connected(struct live *live, size_t index, const char *why_not); /
 void live_begin_event(struct live *live);
 void live_take_tile(void *live, const struct series_tile *tile); /* between begin and end */
 void live_end_event(struct live *live, size_t index, double lag_seconds);
+
+/* The names of series number index, copied; false: there is no such one, or it is of a route. */
+bool live_name_series(struct live *live, size_t index, char service[SERIES_NAME_BYTES],
+                      char region[SERIES_NAME_BYTES]);
+void live_fill_bar(struct live *live, size_t index, int64_t slot, const struct series_values *values);
 
 /* One JSON value each. */
 void live_take_transition(struct live *live, const char *json, size_t size);

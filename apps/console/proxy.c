@@ -54,7 +54,7 @@ bool proxy_allows(const struct proxy *proxy, const char *method, const char *pat
     return false;
 }
 
-static void append_encoded(struct buffer *out, const char *text)
+void proxy_append_encoded(struct buffer *out, const char *text)
 {
     static const char hex[] = "0123456789ABCDEF";
     for (; *text != '\0'; text++) {
@@ -75,9 +75,9 @@ void proxy_append_query(struct buffer *out, const struct http_request *request, 
         const char *value = http_request_query(request, *names);
         if (value != NULL) {
             buffer_append_char(out, separator);
-            append_encoded(out, *names);
+            proxy_append_encoded(out, *names);
             buffer_append_char(out, '=');
-            append_encoded(out, value);
+            proxy_append_encoded(out, value);
             separator = '&';
         }
     }

@@ -36,6 +36,8 @@ void proxy_handle(void *context, const struct http_request *request, struct http
 
 /* "?name=value&…" of the request's parameters with these names, percent-encoded again. */
 void proxy_append_query(struct buffer *out, const struct http_request *request, const char *const *names);
+/* Percent-encoded, as a query's name or value. */
+void proxy_append_encoded(struct buffer *out, const char *text);
 bool proxy_allows(const struct proxy *proxy, const char *method, const char *path);
 
 #endif

@@ -145,6 +145,16 @@ bool series_table_update(struct series_table *table, const struct series_tile *t
     return true;
 }
 
+void series_table_fill(struct series_table *table, size_t index, int64_t slot,
+                       const struct series_values *values)
+{
+    struct series_row *row = table->rows[index];
+    if (slot < row->bar_slot && slot > row->bar_slot - SERIES_BARS &&
+        isnan(row->bars[slot % SERIES_BARS].rate)) {
+        row->bars[slot % SERIES_BARS] = *values;
+    }
+}
+
 uint64_t series_table_turn(struct series_table *table)
 {
     return table->turn++;

@@ -55,6 +55,9 @@ void series_table_destroy(struct series_table *table);
 /* Takes over what the tile says. False: refused (no room, no memory). An older word than the last is passed
  * over. */
 bool series_table_update(struct series_table *table, const struct series_tile *tile);
+/* A bar of before the series was first heard of; one that is known stays. */
+void series_table_fill(struct series_table *table, size_t index, int64_t slot,
+                       const struct series_values *values);
 /* Begins a new turn; what is updated from now on has changed > the returned number. */
 uint64_t series_table_turn(struct series_table *table);
 size_t series_table_count(const struct series_table *table);

@@ -1,9 +1,12 @@
 #include "upstream.h"
 
+#include "backfill.h"
 #include "event_stream.h"
 #include "live.h"
+#include "proxy.h"
 #include "series_event.h"
 
+#include "buffer/buffer.h"
 #include "http/http_client.h"
 #include "log/log.h"
 #include "program/program.h"
@@ -16,6 +19,8 @@
 #include <string.h>
 
 #define EVENT_BYTES      ((size_t)16 * 1048576)
+#define FILLED_SERIES    64
+#define FILL_TIMEOUT_MS  1000
 #define SILENCE_MS       5000 /* it speaks once a second */
 #define FIRST_PAUSE_MS   1000
 #define LONGEST_PAUSE_MS 5000
@@ -29,8 +34,50 @@ struct upstream {
     struct json_reader *reader;
     bool has_spoken; /* on this connection */
     bool has_complained;
+    bool has_filled;  /* the bars of before */
+    size_t filling;   /* which series */
+    const char *base; /* borrowed */
     pthread_t thread;
 };
+
+static void fill_bar(void *context, int64_t slot, const struct series_values *values)
+{
+    struct upstream *upstream = context;
+    live_fill_bar(upstream->live, upstream->filling, slot, values);
+}
+
+/* Once, between its first event and the next: a console that starts beside a platform that has run has no
+ * past of its own. Not for many series: it would take long, and no page draws so many at once. */
+static void fill_past(struct upstream *upstream)
+{
+    static const char *const names[] = {"service.name", "cloud.region"};
+    struct buffer url;
+    struct buffer answer;
+    char texts[2][SERIES_NAME_BYTES];
+    int status = 200;
+    buffer_init(&url, 4096);
+    buffer_init(&answer, EVENT_BYTES);
+    for (size_t i = 0; i < FILLED_SERIES && status >= 0; i++) {
+        upstream->filling = i;
+        if (!live_name_series(upstream->live, i, texts[0], texts[1])) {
+            continue;
+        }
+        buffer_clear(&url);
+        buffer_clear(&answer);
+        buffer_append_format(&url, "%s/series/history?seconds=300", upstream->base);
+        for (size_t n = 0; n < 2; n++) {
+            buffer_append_format(&url, "&%s=", names[n]);
+            proxy_append_encoded(&url, texts[n]);
+        }
+        const struct http_client_request request = {.url = buffer_text(&url), .timeout_ms = FILL_TIMEOUT_MS};
+        status = http_client_send(&request, &answer, NULL);
+        if (status == 200) {
+            (void)backfill_read(upstream->reader, answer.data, answer.size, fill_bar, upstream);
+        }
+    }
+    buffer_free(&url);
+    buffer_free(&answer);
+}
 
 static void take_event(void *context, const char *event, const char *data, size_t size)
 {
@@ -43,6 +90,10 @@ static void take_event(void *context, const char *event, const char *data, size_
     const int result =
         series_event_read(upstream->reader, data, size, &series, live_take_tile, upstream->live, NULL);
     live_end_event(upstream->live, upstream->index, result == 0 ? series.lag_seconds : 0);
+    if (!upstream->has_filled) {
+        upstream->has_filled = true;
+        fill_past(upstream);
+    }
     if (!upstream->has_spoken) {
         upstream->has_spoken = true;
         upstream->has_complained = false;
@@ -115,6 +166,7 @@ int upstream_start(struct upstream **out, struct program *program, struct live *
     upstream->program = program;
     upstream->live = live;
     upstream->index = index;
+    upstream->base = url;
     (void)snprintf(upstream->url, sizeof upstream->url, "%s/stream", url);
     event_stream_init(&upstream->stream, EVENT_BYTES, take_event, upstream);
     if (json_reader_create(&upstream->reader, EVENT_BYTES, error) != 0) {

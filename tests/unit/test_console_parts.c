@@ -1,4 +1,5 @@
 /* The console's parts that are plain functions of their input. */
+#include "backfill.h"
 #include "event_stream.h"
 #include "folder.h"
 #include "log_ring.h"
@@ -189,6 +190,34 @@ static void only_what_changed_since_a_turn_is_new(void **state)
     series_table_destroy(table);
 }
 
+static void fill(void *context, int64_t slot, const struct series_values *values)
+{
+    struct buffer *out = context;
+    buffer_append_format(out, "[%lld %g %g %g]", (long long)slot, (double)values->rate,
+                         (double)values->error_ratio, isnan(values->p99) ? -1 : (double)values->p99);
+}
+
+static void a_history_becomes_bars_of_five_seconds(void **state)
+{
+    static const char text[] = "{\"service.name\":\"a\",\"windows\":[10,60],\"rules\":[\"R\"],\"rows\":["
+                               "{\"time_unix_ms\":10000,\"requests\":3,\"errors\":0,\"error_ratio\":[0,0.5],"
+                               "\"p99\":[0.1,0.2],\"evaluations\":[\"clear\"]},"
+                               "{\"time_unix_ms\":14000,\"requests\":7,\"errors\":1,\"error_ratio\":[0.25,0."
+                               "5],\"p99\":[null,0.2],\"evaluations\":[]},"
+                               "{\"time_unix_ms\":20000,\"requests\":5,\"errors\":0,\"error_ratio\":[0.5],"
+                               "\"p99\":[0.75],\"evaluations\":[]}]}";
+    struct json_reader *reader = NULL;
+    struct buffer out;
+    (void)state;
+    buffer_init(&out, 0);
+    assert_int_equal(json_reader_create(&reader, 4096, NULL), 0);
+    assert_int_equal(backfill_read(reader, text, sizeof text - 1, fill, &out), 0);
+    assert_string_equal(buffer_text(&out), "[2 2 0.25 -1][4 1 0.5 0.75]");
+    assert_int_equal(backfill_read(reader, "[", 1, fill, &out), -1);
+    json_reader_destroy(reader);
+    buffer_free(&out);
+}
+
 /* --- rings ---- */
 
 static void a_ring_of_records_forgets_the_oldest_and_keeps_each_on_a_line(void **state)
@@ -350,6 +379,7 @@ int main(void)
         cmocka_unit_test(bars_that_nobody_spoke_of_are_gaps),
         cmocka_unit_test(series_past_the_bound_are_refused_and_the_others_unharmed),
         cmocka_unit_test(only_what_changed_since_a_turn_is_new),
+        cmocka_unit_test(a_history_becomes_bars_of_five_seconds),
         cmocka_unit_test(a_ring_of_records_forgets_the_oldest_and_keeps_each_on_a_line),
         cmocka_unit_test(lines_are_found_by_service_severity_text_and_trace),
         cmocka_unit_test(only_named_paths_are_passed_on),

@@ -57,6 +57,8 @@ export interface Plot {
     setLimits: (limits: Limit[]) => void;
     setLines: (visible: (i: number) => boolean) => void;
     setExemplars: (list: Exemplar[]) => void;
+    /** Nothing is known from then on: hatched to the right edge. */
+    setUnknown: (from: number | null) => void;
     destroy: () => void;
     u: uPlot;
 }
@@ -139,6 +141,7 @@ export function makePlot(options: PlotOptions): Plot {
     let marks: Mark[] = [];
     let limits: Limit[] = options.limits ?? [];
     let range: [number, number] | null = null;
+    let unknownFrom: number | null = null;
     let exemplars: { e: Exemplar; link: HTMLAnchorElement }[] = [];
     const dpr = (): number => devicePixelRatio;
 
@@ -169,6 +172,14 @@ export function makePlot(options: PlotOptions): Plot {
             ctx.restore();
         }
         drawGaps(u);
+        if (unknownFrom !== null) {
+            const x0 = Math.max(bbox.left, u.valToPos(unknownFrom / 1000, 'x', true));
+            const right = bbox.left + bbox.width;
+            if (x0 < right - 2) {
+                hatch(ctx, x0, bbox.top, right - x0, bbox.height);
+                label(u, `no data since ${f.clock(unknownFrom)}`, right - 6 * dpr(), bbox.top + bbox.height * 0.62, 'right', '--muted');
+            }
+        }
     };
 
     const drawGaps = (u: uPlot): void => {
@@ -332,6 +343,12 @@ export function makePlot(options: PlotOptions): Plot {
             u.setData(u.data);
         },
         setLines: (visible) => options.lines.forEach((_, i) => u.series[i + 1]!.show !== visible(i) && u.setSeries(i + 1, { show: visible(i) })),
+        setUnknown: (from) => {
+            if (unknownFrom !== from) {
+                unknownFrom = from;
+                redraw();
+            }
+        },
         setExemplars: (list) => {
             exemplars.forEach((x) => x.link.remove());
             exemplars = list.map((e) => ({ e, link: h('a.exemplar', { href: e.href, title: e.label, 'aria-label': e.label }, '◇') }));

@@ -247,6 +247,7 @@ export function makeStreamDetail(fingerprint: string, sequence: number): Detail 
         const since = t ? Date.parse(t.starts_at) : alert?.since ?? 0;
         const from = since > end - 270000 && since < end ? Math.max(end - 300000, Math.min(since - 30000, end - 90000)) : end - 300000;
         plot.setRange(from, end);
+        plot.setUnknown(live.isStale() ? history.rows.at(-1)!.time_unix_ms : null);
         const firedAt = t ? Date.parse(t.detected_at) : alert?.since ?? 0;
         plot.setBands(t || alert ? [{ from: firedAt, to: cleared ? Date.parse(cleared.detected_at) : null, level: severity === 'critical' ? 'critical' : 'warning', label: `${t?.rule ?? alert?.name} firing` }] : []);
         plot.setMarks(t ? [{ at: since, label: 'first violated', left: true }, { at: firedAt, label: 'fired', left: false }] : []);

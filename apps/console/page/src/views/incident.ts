@@ -65,6 +65,7 @@ export class IncidentCard {
         this.plot.setData(this.history.data(this.alert.evidence?.signal ?? 'error_rate', 1));
         const end = Math.max(live.state.newest, this.history.rows.at(-1)?.time_unix_ms ?? 0);
         this.plot.setRange(end - 300000, live.isStale() ? live.now() : end);
+        this.plot.setUnknown(live.isStale() ? end : null);
         this.plot.setMarks([{ at: this.alert.since, label: `first violated ${f.clock(this.alert.since)}`, left: true }]);
     }
 
