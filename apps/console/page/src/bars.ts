@@ -26,7 +26,7 @@ export function drawBars(canvas: HTMLCanvasElement, bars: (Values | null)[]): vo
     const { width, height } = canvas;
     const most = Math.max(1e-9, ...bars.map((b) => b?.rate ?? 0)) * 1.05;
     const pitch = width / bars.length;
-    const bar = Math.max(1, Math.floor(pitch) - Math.max(1, Math.round(devicePixelRatio * 0.6)));
+    const bar = Math.max(1, Math.round(pitch - 0.8 * devicePixelRatio));
     const grey = color('--spark');
     const red = color('--critical');
     bars.forEach((b, i) => {

@@ -98,7 +98,8 @@ function xSplits(_u: uPlot, _i: number, min: number, max: number): number[] {
     const most = Math.max(2, Math.floor((_u.bbox.width / devicePixelRatio) / 78));
     const step = STEPS.find((s) => (max - min) / s <= most) ?? 864000;
     const result: number[] = [];
-    for (let t = Math.ceil(min / step) * step; t <= max; t += step) {
+    const edge = ((max - min) * 16 * devicePixelRatio) / Math.max(1, _u.bbox.width); // half a label
+    for (let t = Math.ceil(min / step) * step; t <= max - edge; t += step) {
         result.push(t);
     }
     return result;

@@ -148,6 +148,7 @@ export function makeOverview(): View {
         const v = verdict(near);
         title.className = `verdict is-${v.level}`;
         setText(subject, v.subject);
+        subject.className = v.subject.length < 34 ? 'whole' : '';
         setText(rest, (v.subject === '' || v.rest.startsWith(':') ? '' : ' ') + v.rest);
         setText(below, v.below);
         paintIncident();
