@@ -59,7 +59,8 @@ test('every view loads with live data and complains of nothing', async () => {
     await page.click('nav.tabs a:has-text("Lab")');
     await page.waitForFunction(() => document.querySelector('.lab-note').textContent.includes('will fail'));
     await page.click('nav.tabs a:has-text("SLOs")');
-    await page.waitForSelector('.slo', { timeout: 30000 });
+    // Rules of budgets are evaluated every 5 minutes: before that the page says so.
+    await page.waitForSelector('.slo, .empty:has-text("First budgets within 5 min")', { timeout: 30000 });
     await page.click('nav.tabs a:has-text("Dashboards")');
     await page.waitForSelector('.dash-panel .u-over', { timeout: 60000 });
     await page.goto(`${stack.url}/runbooks/high-error-rate.md`);

@@ -65,6 +65,8 @@ export async function startStack(more = []) {
     const offset = await freeOffset();
     const log = join(directory, 'output');
     const child = start([join(programs, 'local-stack'), `--data=${directory}/data`, `--source=${source}`, `--port-offset=${offset}`, '--stop-with-parent', '--target-rps=600', '--scrape-interval=2s', ...more], log);
+    let stopping = false;
+    child.once('exit', (code, signal) => stopping || console.error(`the stack ended by itself (${code ?? signal}):\n${readFileSync(log, 'utf8').slice(-3000)}`));
     const url = `http://127.0.0.1:${3000 + offset}`;
     const port = (base) => `http://127.0.0.1:${base + offset}`;
     await waitFor('the stack is up', () => readFileSync(log, 'utf8').includes('The platform is up'), 60000).catch((e) => {
@@ -90,6 +92,7 @@ export async function startStack(more = []) {
             return self;
         },
         async stop() {
+            stopping = true;
             await stop(child);
             rmSync(directory, { recursive: true, force: true });
         },

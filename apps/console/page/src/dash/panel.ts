@@ -86,6 +86,18 @@ export function makePanel(panel: Panel, context: PanelContext): PanelView {
             setTimeout(() => void refresh(), 5000);
             return;
         }
+        const exprs = (panel.targets ?? []).map((t) => t.expr).join(' ');
+        const covered = await instant(`max(count_over_time(up{job="metrics-bridge"}[${2 * scope.step}s]))`).then((r) => Number(r[0]?.value[1] ?? 0) * SCRAPE_S, () => Infinity);
+        const budgets = /\bslo:/.test(exprs) ? await instant('count(slo:objective:ratio)').then((r) => Number(r[0]?.value[1] ?? 0), () => 1) : 1;
+        if (budgets === 0) {
+            say('First budgets within 5 min', 'Their rules are evaluated every 5 minutes.');
+            setTimeout(() => void refresh(), 15000);
+            return;
+        }
+        if (isRelative(context.time().to) && scope.step > SCRAPE_S && covered < 1.5 * scope.step) {
+            say(`First points within ${f.duration(scope.step * 1500)}`, `A point of this range stands for ${f.duration(scope.step * 1000)}, and Prometheus is younger.`);
+            return;
+        }
         const chosen = context.variables.list.flatMap((v) => context.variables.chosen(v.name).map((c) => `${v.name} = ${c}`));
         const when = isRelative(context.time().from) ? rangeWords(context.time().from) : 'that time';
         say(noValue ?? (chosen.length > 0 ? `Nothing for ${chosen.join(', ')}` : `None in ${when}`), noValue ? `In ${when}.` : chosen.length > 0 ? `In ${when}.` : panel.description ?? '');

@@ -140,7 +140,7 @@ export function makeSlos(): View {
             }
         }
         if (slos.length === 0) {
-            replace(list, h('div.panel.empty', {}, h('h2.verdict', {}, 'First budgets in about a minute'), h('p.muted', {}, 'Prometheus has not evaluated the SLO rules yet.')));
+            replace(list, h('div.panel.empty', {}, h('h2.verdict', {}, 'First budgets within 5 min'), h('p.muted', {}, 'Their rules are evaluated every 5 minutes, and have not been yet.')));
         }
     };
 
