@@ -60,7 +60,7 @@ live.on('tick', () => view?.update?.());
 alerts.onAlerts(() => view?.update?.());
 setInterval(frame.tick, 200);
 
-document.getElementById('app')!.append(frame.element);
+document.getElementById('app')!.replaceChildren(frame.element); // instead of the head that the document paints at once
 show();
 live.connect();
 alerts.start();
