@@ -86,7 +86,7 @@ export function makeStreamDetail(fingerprint: string, sequence: number): Detail 
         const bad = cleared || !e ? t?.bad : e.bad;
         const window = cleared || !e ? t?.window_seconds : e.window_seconds;
         const isShare = signal === 'error_rate' || signal.startsWith('latency');
-        const at = t ? [' It fired at ', h('b.num', {}, f.when(Date.parse(t.detected_at), live.now(), true)), ` after ${t.evaluations === 2 ? 'two' : t.evaluations === 3 ? 'three' : t.evaluations} violating seconds in a row`,
+        const at = t ? [' It fired at ', h('b.num', {}, f.when(Date.parse(t.detected_at), live.now(), true)), ` after ${t.evaluations === 1 ? 'one violating second' : `${t.evaluations === 2 ? 'two' : t.evaluations === 3 ? 'three' : t.evaluations} violating seconds in a row`}`,
             cleared ? [' and cleared at ', h('b.num', {}, f.when(Date.parse(cleared.detected_at), live.now(), true)), '.'] : '.'] : '.';
         if (!isShare || t?.samples === undefined && !e) {
             return [t?.summary ?? e?.why ?? '', at];
@@ -155,7 +155,7 @@ export function makeStreamDetail(fingerprint: string, sequence: number): Detail 
                 return h(`span.cell.cell-${v}` as 'span', { title: `${f.clock(r.time_unix_ms)} ${v}` }, showsNumber ? String(n) : '');
             });
             const last = shown.at(-1)!.time_unix_ms;
-            return [h('h2', {}, 'Evaluations, one a second ', h('span.faint.small', {}, `filled: violated; ${t?.evaluations ?? 2} in a row fire`)),
+            return [h('h2', {}, 'Evaluations, one a second ', h('span.faint.small', {}, `filled: violated; ${(t?.evaluations ?? 2) === 1 ? 'one fires' : `${t?.evaluations ?? 2} in a row fire`}`)),
                 h('div.cell-row', { role: 'img', 'aria-label': `Seconds from ${f.clock(shown[0]!.time_unix_ms)} to ${f.clock(last)}` }, boxes),
                 h('div.cell-times.num.faint.small', {}, h('span', {}, f.clock(shown[0]!.time_unix_ms)), h('span', {}, firedAt > 0 ? `fired ${f.clock(firedAt)}` : ''), h('span', {}, `${f.clock(last)}${k + 19 < rows.length ? ', and on' : ''}`))];
         });
@@ -180,7 +180,7 @@ export function makeStreamDetail(fingerprint: string, sequence: number): Detail 
         if (cleared) {
             list.push([Date.parse(cleared.ends_at ?? cleared.detected_at), 'First clear (event time)'], [Date.parse(cleared.detected_at), `Resolved, ${cleared.reason === 'clear' ? 'enough evidence that it is over' : (cleared.reason ?? '').replace('_', ' ')}`]);
         }
-        return list.sort((a, b) => a[0] - b[0]);
+        return list; // in the order of cause: an event's second is named by its end, so it may end after the alert fired
     };
 
     const makeChart = (signal: string, threshold: number | null, severity: string, service: string, region: string, route: string): void => {
@@ -231,7 +231,7 @@ export function makeStreamDetail(fingerprint: string, sequence: number): Detail 
             h('tbody', {}, rows.map((r) => h('tr', {}, h('td', {}, h('span', { class: r[4] ? 'done' : 'faint' }, r[4] ? icons.check() : '·'), ' ', r[0]), h('td.num.muted', {}, r[1]), h('td.r', {}, r[2]), h('td.r', {}, h('b', {}, r[3]))))))));
         const line = timeline(t, cleared);
         replaceWhen(happened, JSON.stringify(line) + f.zone(), () => (line.length === 0 ? h('p.muted', {}, 'Its transition isn’t among those that are kept.') : h('table.timeline', {}, h('tbody', {}, line.map(([at, what]) => h('tr', {}, h('td.num', {}, f.clockMs(at)),
-            h('td.r.muted', {}, at === line[0]![0] ? '' : `+${f.delay(at - line[0]![0])}`), h('td', {}, what)))))));
+            h('td.r.muted', {}, at <= line[0]![0] ? '' : `+${f.delay(at - line[0]![0])}`), h('td', {}, what)))))));
         paintChart(t, cleared, severity);
         paintCells(t);
     };
