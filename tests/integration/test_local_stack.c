@@ -79,7 +79,7 @@ static void it_starts_shows_data_within_2_s_and_stops_without_a_trace(void **sta
         const int64_t up_ms = now_ms();
         wait_for_line(stack->output, " events/s | P99 ", 10000);
         assert_in_range(now_ms() - up_ms, 0, 2500);
-        assert_int_equal(process_count_mentioning(stack->data), 7);
+        assert_int_equal(process_count_mentioning(stack->data), 8);
         assert_int_equal(stack_stop(stack), 0);
         assert_int_equal(process_count_mentioning(stack->data), 0);
         assert_int_equal(file_count_lines(stack->output, "Stopped."), 1);
@@ -94,10 +94,10 @@ static void prometheus_scrapes_every_job_and_has_loaded_the_rules(void **state)
     stack_start(stack, (const char *const[]){"--scrape-interval=500ms", NULL});
     stack_wait_until_up(stack, START_TIMEOUT_MS);
     const char *prometheus = stack_url(stack, STACK_PROMETHEUS, "");
-    for (int i = 0; i < 100 && !(prometheus_value(prometheus, "sum(up)") >= 7); i++) {
+    for (int i = 0; i < 100 && !(prometheus_value(prometheus, "sum(up)") >= 8); i++) {
         process_sleep_ms(100);
     }
-    assert_true(prometheus_value(prometheus, "sum(up)") == 7);
+    assert_true(prometheus_value(prometheus, "sum(up)") == 8);
     /* Both forms of the latencies, and nothing of the bridge twice. */
     for (int i = 0; i < 100 && !(prometheus_value(prometheus, "count(histogram_count(" DURATION "))") > 0);
          i++) {
