@@ -17,6 +17,7 @@ const TYPES = {
     css: 'text/css; charset=utf-8',
     svg: 'image/svg+xml',
     woff2: 'font/woff2',
+    txt: 'text/plain; charset=utf-8',
 };
 
 // Latin letters and the signs in use; the rest comes from the system's font.
@@ -59,6 +60,9 @@ add(markName, mark);
 add('index.html', readFileSync('src/index.html', 'utf8')
     .replace('SCRIPT', `/assets/${scriptName}`).replace('STYLE', `/assets/${styleName}`)
     .replace('FONT', `/assets/${fontName}`).replace('MARK', `/assets/${markName}`));
+
+// What the page carries of others goes with their terms: GET /assets/licenses.txt.
+add('licenses.txt', ['uplot', '@fontsource-variable/inter'].map((p) => `${p}\n\n${readFileSync(`node_modules/${p}/LICENSE`, 'utf8')}`).join('\n\n'));
 
 const bytes = (name, data) => {
     const lines = [];
