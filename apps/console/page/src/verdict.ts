@@ -54,7 +54,7 @@ function healthy(total: number): Verdict {
     const last = [...live.state.transitions].reverse().find((t) => t.state === 'resolved');
     const incident = last ? `Last incident over ${f.when(Date.parse(last.detected_at), live.now())}.` : 'No incident yet.';
     return {
-        subject: '', rest: total === 1 ? `${all[0]!.service} in ${all[0]!.region} is healthy` : `All ${total} are healthy`,
+        subject: '', rest: total === 1 ? `${all[0]!.service} in ${all[0]!.region} is healthy` : `All ${f.count(total)} are healthy`,
         below: `${f.count(requests)} requests a second, ${f.join(f.percent(requests > 0 ? failed / requests : null))} failing, slowest P99 ${f.join(f.seconds(slowest))}. ${incident}`,
         level: 'good',
     };

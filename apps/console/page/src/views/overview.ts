@@ -162,7 +162,7 @@ export function makeOverview(): View {
     const worst = (): alerts.Alert | undefined => alerts.troubles()[0] ?? alerts.firing()[0];
     const element = h('div.page.overview', {}, steps.element, title, below, slot,
         h('div.section-head', {}, h('h2', {}, 'Services by region'), h('p.faint.small', {}, 'Last 60 s. Rows: worst first. Bars: requests over 5 min, failed in red; a line: P99 against its limit'), switcher),
-        tiles.element, panels);
+        tiles.element, tiles.note, panels);
     phone.addEventListener('change', update);
     return {
         element, title: 'Overview', update,

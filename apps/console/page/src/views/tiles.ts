@@ -23,8 +23,10 @@ export function standing(s: live.Series): Standing {
     const pending = alerts.inState('pending').some((a) => a.service === s.service && a.region === s.region);
     const errorLimit = alerts.limitOf('error_rate');
     const latencyLimit = alerts.limitOf('latency_p99');
-    const errors = errorLimit ? (s.minute.errors ?? 0) / errorLimit : 0;
-    const latency = latencyLimit ? (s.minute.p99 ?? 0) / latencyLimit : 0;
+    // A share of a few requests says nothing: as many as the rules themselves want.
+    const requests = (s.minute.rate ?? 0) * 60;
+    const errors = errorLimit && requests * (s.minute.errors ?? 0) >= 5 ? (s.minute.errors ?? 0) / errorLimit : 0;
+    const latency = latencyLimit && requests >= 20 ? (s.minute.p99 ?? 0) / latencyLimit : 0;
     const worst = Math.max(errors, latency);
     if (worst > NEAR) {
         wasNear.add(s.id);
@@ -34,6 +36,16 @@ export function standing(s: live.Series): Standing {
     const isNear = !alert && wasNear.has(s.id);
     const rank = (alert ? (alert.severity === 'critical' ? 1000 : 500) : pending ? 200 : isNear ? 100 : 0) + Math.min(worst, 20) * 0.01;
     return { alert, isNear, latencyNear: latency > errors && (isNear || (alert?.evidence?.signal.startsWith('latency') ?? false)), rank };
+}
+
+/** A page draws so many tiles at once; past that, those in trouble and as many of the others. */
+const MOST = 300;
+const SHOWN = 120;
+function worstOf(all: live.Series[]): live.Series[] {
+    const trouble = all.filter((s) => standing(s).rank >= 100).sort((a, b) => a.id - b.id).slice(0, SHOWN);
+    const taken = new Set(trouble.map((s) => s.id));
+    const others = all.filter((s) => !taken.has(s.id)).sort((a, b) => a.service.localeCompare(b.service) || a.region.localeCompare(b.region));
+    return [...trouble, ...others.slice(0, SHOWN - trouble.length)];
 }
 
 class Tile {
@@ -67,7 +79,7 @@ class Tile {
             setText(n.value, figures[i]!.value);
             setText(n.unit, figures[i]!.unit);
             const own = (i === 0 && signal === 'error_rate') || (i === 1 && signal.startsWith('latency'));
-            const near = i < 2 && limits[i] !== null && values[i] !== null && values[i]! > limits[i]! * NEAR;
+            const near = i < 2 && (at.isNear || firing) && limits[i] !== null && values[i] !== null && values[i]! > limits[i]! * NEAR;
             toggle(n.box, 'is-violated', own && critical);
             toggle(n.box, 'is-near', (own && !critical) || (near && !(own && critical)));
         });
@@ -106,6 +118,7 @@ interface RowParts {
 /** How tiles are laid out: a matrix, or one list where a matrix would be mostly holes. */
 export class Tiles {
     readonly element = h('div.tiles');
+    readonly note = h('p.faint.small');
     private tiles = new Map<number, Tile>();
     private rows = new Map<string, RowParts>();
     private shape = '';
@@ -146,8 +159,11 @@ export class Tiles {
         all[Math.max(0, Math.min(all.length - 1, next))]?.focus();
     }
 
-    update(mode: 'matrix' | 'list'): void {
-        const series = live.pairs();
+    update(wanted: 'matrix' | 'list'): void {
+        const everything = live.pairs();
+        const mode = everything.length > MOST ? 'list' : wanted;
+        const series = everything.length > MOST ? worstOf(everything) : everything;
+        setText(this.note, series.length < everything.length ? `${series.length} of ${f.count(everything.length)} shown: those in trouble or near a limit, then by name` : '');
         const standings = new Map(series.map((s) => [s.id, standing(s)]));
         const regions = [...new Set(series.map((s) => s.region))].sort();
         const services = [...new Set(series.map((s) => s.service))];
