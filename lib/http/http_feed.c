@@ -133,7 +133,8 @@ void http_feed_close(struct http_feed *feed)
 
 /* --- on the server's threads ---- */
 
-/* An answer's beginning may be large, what follows seldom is: its memory isn't kept for as long as the answer. */
+/* An answer's beginning may be large, what follows seldom is: its memory isn't kept for as long as the
+ * answer. */
 static void drop_sent(struct http_follower *follower)
 {
     if (follower->pending.capacity > PART_BYTES) {

@@ -22,6 +22,3 @@ add_custom_command(OUTPUT ${page_out}/assets.c
   DEPENDS ${page_out}/packages.stamp ${page}/build.mjs ${page}/tsconfig.json ${page_sources}
   WORKING_DIRECTORY ${page}
   COMMENT "Building the console's page" VERBATIM)
-
-obs_program(console DEPENDS buffer bus clock error event http json log metrics program text topics worker LIBRARIES m)
-target_sources(obs_console_parts PRIVATE ${page_out}/assets.c)
