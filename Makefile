@@ -76,13 +76,13 @@ soak: install ## the long form of make chaos: every failpoint, 100 random kills,
 test-asan: install ## all tests under AddressSanitizer and UndefinedBehaviorSanitizer, but faults on Kafka and fast motion, whose waits it stretches
 	@$(call configure,asan)
 	@cmake --build --preset asan
-	@scripts/run-tests asan --parallel $(TEST_JOBS) --exclude-regex test_chaos_kafka --label-exclude e2e
+	@scripts/run-tests asan --parallel $(TEST_JOBS) --exclude-regex test_chaos_kafka --label-exclude 'e2e|browser'
 
 .PHONY: test-tsan
 test-tsan: install ## tests of the embedded bus and of everything with threads under ThreadSanitizer
 	@$(call configure,tsan)
 	@cmake --build --preset tsan
-	@scripts/run-tests tsan --parallel $(TEST_JOBS) --label-regex 'threads|bus|integration' --label-exclude kafka
+	@scripts/run-tests tsan --parallel $(TEST_JOBS) --label-regex 'threads|bus|integration' --label-exclude 'kafka|browser'
 
 .PHONY: test-cov
 test-cov: install ## tests with line coverage; fails under 80 % of lib/ and apps/; report in build/coverage/report/

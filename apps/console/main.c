@@ -67,8 +67,10 @@ static int create_parts(struct console *console, const struct values *values, st
                                        .processors = values->processors.items,
                                        .processor_count = values->processors.count,
                                        .most_followers = PAGES_MOST};
-    console->processors = (struct processors){values->processors.items, values->processors.count};
-    proxies_init(&console->proxies, values->prometheus, values->alertmanager, values->simulator);
+    console->processors =
+        (struct processors){values->processors.items, values->processors.count, console->program};
+    proxies_init(&console->proxies, console->program, values->prometheus, values->alertmanager,
+                 values->simulator);
     return guard_create(&console->guard, &guard, error) != 0 ||
                    pages_read(&console->pages, values->dashboards, values->runbooks, error) != 0 ||
                    live_create(&console->live, &live, error) != 0 ||

@@ -13,13 +13,17 @@
 #define TIMEOUT_MS   3000
 #define ANSWER_BYTES ((size_t)32 * 1048576)
 
-static int get(const char *base, const char *path, struct buffer *out, struct error *error)
+static int get(const struct processors *processors, size_t index, const char *path, struct buffer *out,
+               struct error *error)
 {
     struct buffer url;
     buffer_init(&url, 8192);
-    buffer_append_format(&url, "%s%s", base, path);
-    const struct http_client_request request = {
-        .url = buffer_text(&url), .timeout_ms = TIMEOUT_MS, .max_response_bytes = ANSWER_BYTES};
+    buffer_append_format(&url, "%s%s", processors->urls[index], path);
+    const struct http_client_request request = {.url = buffer_text(&url),
+                                                .timeout_ms = TIMEOUT_MS,
+                                                .max_response_bytes = ANSWER_BYTES,
+                                                .goes_on = proxy_goes_on,
+                                                .context = processors->program};
     const int status = http_client_send(&request, out, error);
     buffer_free(&url);
     return status;
@@ -33,7 +37,7 @@ static void ask_in_turn(const struct processors *processors, const char *path, s
     error_clear(&error);
     for (size_t i = 0; i < processors->count && status != 200; i++) {
         buffer_clear(http_response_body(response));
-        status = get(processors->urls[i], path, http_response_body(response), &error);
+        status = get(processors, i, path, http_response_body(response), &error);
     }
     if (status < 0) {
         http_response_fail(response, 502, "no stream-processor answers: %s", error.message);
@@ -58,7 +62,7 @@ static void gather(const struct processors *processors, const char *path, const 
     buffer_append(body, head, (size_t)head_size);
     for (size_t i = 0; i < processors->count; i++) {
         buffer_clear(&answer);
-        if (get(processors->urls[i], path, &answer, &error) == 200 && answer.size >= (size_t)head_size + 2 &&
+        if (get(processors, i, path, &answer, &error) == 200 && answer.size >= (size_t)head_size + 2 &&
             memcmp(answer.data, head, (size_t)head_size) == 0) {
             const size_t size = answer.size - (size_t)head_size - 2;
             buffer_append_text(body, size > 0 && body->size > (size_t)head_size ? "," : "");

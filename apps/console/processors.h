@@ -11,6 +11,7 @@ struct program;
 struct processors {
     const char *const *urls; /* borrowed */
     size_t count;
+    struct program *program; /* waits no longer when it stops */
 };
 
 /* GET /api/firing, /api/series, /api/history, /api/transition/FINGERPRINT/SEQUENCE */

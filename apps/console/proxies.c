@@ -26,8 +26,8 @@ static const struct proxy_rule simulator_rules[] = {
     {"DELETE", "faults/*"},
 };
 
-void proxies_init(struct proxies *proxies, const char *prometheus, const char *alertmanager,
-                  const char *simulator)
+void proxies_init(struct proxies *proxies, struct program *program, const char *prometheus,
+                  const char *alertmanager, const char *simulator)
 {
     *proxies = (struct proxies){
         .prometheus = {.base = prometheus,
@@ -36,19 +36,22 @@ void proxies_init(struct proxies *proxies, const char *prometheus, const char *a
                        .rules = prometheus_rules,
                        .rule_count = sizeof prometheus_rules / sizeof prometheus_rules[0],
                        .parameters = prometheus_parameters,
-                       .timeout_ms = 30000},
+                       .timeout_ms = 30000,
+                       .program = program},
         .alertmanager = {.base = alertmanager,
                          .name = "Alertmanager",
                          .prefix = "/api/v2/",
                          .rules = alertmanager_rules,
                          .rule_count = sizeof alertmanager_rules / sizeof alertmanager_rules[0],
                          .parameters = alertmanager_parameters,
-                         .timeout_ms = 10000},
+                         .timeout_ms = 10000,
+                         .program = program},
         .simulator = {.base = simulator,
                       .name = "simulator",
                       .prefix = "/",
                       .rules = simulator_rules,
                       .rule_count = sizeof simulator_rules / sizeof simulator_rules[0],
-                      .timeout_ms = 5000},
+                      .timeout_ms = 5000,
+                      .program = program},
     };
 }

@@ -8,8 +8,8 @@ struct proxies {
     struct proxy prometheus, alertmanager, simulator;
 };
 
-/* The addresses are borrowed; "" or NULL: there is none. */
-void proxies_init(struct proxies *proxies, const char *prometheus, const char *alertmanager,
-                  const char *simulator);
+/* All is borrowed; "" or NULL: there is none. */
+void proxies_init(struct proxies *proxies, struct program *program, const char *prometheus,
+                  const char *alertmanager, const char *simulator);
 
 #endif

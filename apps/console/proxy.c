@@ -3,6 +3,7 @@
 #include "buffer/buffer.h"
 #include "http/http_client.h"
 #include "http/http_server.h"
+#include "program/program.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -83,6 +84,11 @@ void proxy_append_query(struct buffer *out, const struct http_request *request, 
     }
 }
 
+bool proxy_goes_on(void *program)
+{
+    return !program_is_stopping(program);
+}
+
 static void ask(const struct proxy *proxy, const char *url, const struct http_request *request,
                 struct http_response *response)
 {
@@ -96,7 +102,9 @@ static void ask(const struct proxy *proxy, const char *url, const struct http_re
                                                  .body = size > 0 ? body : NULL,
                                                  .body_bytes = size,
                                                  .timeout_ms = proxy->timeout_ms,
-                                                 .max_response_bytes = ANSWER_BYTES};
+                                                 .max_response_bytes = ANSWER_BYTES,
+                                                 .goes_on = proxy_goes_on,
+                                                 .context = proxy->program};
     const int status = http_client_send(&outgoing, http_response_body(response), &error);
     if (status < 0) {
         http_response_fail(response, 502, "%s doesn't answer: %s", proxy->name, error.message);

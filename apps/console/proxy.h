@@ -10,6 +10,7 @@
 struct buffer;
 struct http_request;
 struct http_response;
+struct program;
 
 struct proxy_rule {
     const char *method;
@@ -25,6 +26,7 @@ struct proxy {
     size_t rule_count;
     const char *const *parameters; /* NULL-ended */
     int timeout_ms;
+    struct program *program; /* waits no longer when it stops */
 };
 
 /* The rest of the request's path is asked of the server, and its answer given, whatever its status. 404: not
@@ -36,6 +38,8 @@ void proxy_handle(void *context, const struct http_request *request, struct http
 
 /* "?name=value&…" of the request's parameters with these names, percent-encoded again. */
 void proxy_append_query(struct buffer *out, const struct http_request *request, const char *const *names);
+/* The goes_on of a http_client_request whose context is the program. */
+bool proxy_goes_on(void *program);
 /* Percent-encoded, as a query's name or value. */
 void proxy_append_encoded(struct buffer *out, const char *text);
 bool proxy_allows(const struct proxy *proxy, const char *method, const char *path);

@@ -57,7 +57,7 @@ static void fill_past(struct upstream *upstream)
     int status = 200;
     buffer_init(&url, 4096);
     buffer_init(&answer, EVENT_BYTES);
-    for (size_t i = 0; i < FILLED_SERIES && status >= 0; i++) {
+    for (size_t i = 0; i < FILLED_SERIES && status >= 0 && !program_is_stopping(upstream->program); i++) {
         upstream->filling = i;
         if (!live_name_series(upstream->live, i, texts[0], texts[1])) {
             continue;

@@ -6,6 +6,7 @@
 
 #include <curl/curl.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <string.h>
 
 #define DEFAULT_TIMEOUT_MS     5000
@@ -58,6 +59,17 @@ static bool collect_headers(struct curl_slist **list, const struct http_client_r
     return good;
 }
 
+static int ask_whether_to_wait(void *context, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
+                               curl_off_t up)
+{
+    const struct http_client_request *request = context;
+    (void)down_total;
+    (void)down;
+    (void)up_total;
+    (void)up;
+    return request->goes_on(request->context) ? 0 : 1;
+}
+
 static void prepare(CURL *handle, const struct http_client_request *request, const struct curl_slist *headers,
                     struct answer *answer, char *problem)
 {
@@ -73,6 +85,11 @@ static void prepare(CURL *handle, const struct http_client_request *request, con
     curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_answer);
     curl_easy_setopt(handle, CURLOPT_WRITEDATA, answer);
     curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, problem);
+    if (request->goes_on != NULL) {
+        curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
+        curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, ask_whether_to_wait);
+        curl_easy_setopt(handle, CURLOPT_XFERINFODATA, (void *)(uintptr_t)request);
+    }
     if (strcmp(method, "HEAD") == 0) {
         curl_easy_setopt(handle, CURLOPT_NOBODY, 1L);
     } else if (request->body != NULL || strcmp(method, "POST") == 0) {

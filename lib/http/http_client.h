@@ -17,9 +17,11 @@ struct http_client_request {
     const char *content_type;
     const void *body;
     size_t body_bytes;
-    const char *const *headers; /* "Name: value", NULL-ended; NULL: none */
-    int timeout_ms;             /* 0: 5 000 */
-    size_t max_response_bytes;  /* 0: 16 MiB */
+    const char *const *headers;     /* "Name: value", NULL-ended; NULL: none */
+    int timeout_ms;                 /* 0: 5 000 */
+    size_t max_response_bytes;      /* 0: 16 MiB */
+    bool (*goes_on)(void *context); /* asked about once a second while waiting; false gives up. NULL: waits */
+    void *context;                  /* of goes_on */
 };
 
 /* The status code (any, 4xx and 5xx too) with the body appended to response; -1: no answer, error says why.

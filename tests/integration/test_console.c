@@ -12,6 +12,7 @@
 #include "cmocka_all.h"
 
 #include <arpa/inet.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -434,6 +435,75 @@ static void sigterm_ends_it_while_pages_are_open(void **state)
     (void)close(fd);
 }
 
+/* --- others that take connections and answer nothing ---- */
+
+/* A listening socket; the kernel takes its connections. */
+static int play_dead(uint16_t *port)
+{
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in bound;
+    socklen_t size = sizeof bound;
+    assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(fd, 64), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&bound, &size), 0);
+    *port = ntohs(bound.sin_port);
+    return fd;
+}
+
+#define ASKERS 12
+
+struct askers {
+    struct process *processes[ASKERS];
+    int dead;
+    int taken[ASKERS];
+};
+
+/* Each query has come as far as the server that never answers. */
+static void ask_the_dead(struct world *world, struct askers *askers, size_t count)
+{
+    const struct process_options options = {.log_path = world->log};
+    for (size_t i = 0; i < count; i++) {
+        const char *argv[] = {"curl", "-s", url_of(world, "/api/prometheus/query?query=up"), NULL};
+        askers->processes[i] = process_start(argv, &options);
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct pollfd waiting = {.fd = askers->dead, .events = POLLIN};
+        assert_int_equal(poll(&waiting, 1, PATIENCE_MS), 1);
+        askers->taken[i] = accept(askers->dead, NULL, NULL);
+        assert_true(askers->taken[i] >= 0);
+    }
+}
+
+static void end_askers(struct askers *askers, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        process_free(askers->processes[i]);
+        (void)close(askers->taken[i]);
+    }
+    (void)close(askers->dead);
+}
+
+static void start_beside_the_dead(struct world *world, struct askers *askers)
+{
+    char prometheus[64];
+    uint16_t port = 0;
+    *askers = (struct askers){.dead = play_dead(&port)};
+    (void)snprintf(prometheus, sizeof prometheus, "--prometheus-url=http://127.0.0.1:%u", (unsigned)port);
+    start(world, (const char *const[]){prometheus, NULL});
+}
+
+static void sigterm_ends_it_while_prometheus_is_waited_for(void **state)
+{
+    struct world *world = *state;
+    struct askers askers;
+    start_beside_the_dead(world, &askers);
+    ask_the_dead(world, &askers, 1);
+    process_signal(world->process, 15);
+    assert_int_equal(process_wait(world->process, 10000), 0);
+    end_askers(&askers, 1);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -445,6 +515,7 @@ int main(void)
         CASE(streams_of_several_processors_become_one),
         CASE(a_client_that_takes_nothing_is_hung_up_on),
         CASE(sigterm_ends_it_while_pages_are_open),
+        CASE(sigterm_ends_it_while_prometheus_is_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -329,7 +329,7 @@ static void only_named_paths_are_passed_on(void **state)
     };
     struct proxies proxies;
     (void)state;
-    proxies_init(&proxies, "http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3");
+    proxies_init(&proxies, NULL, "http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3");
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const char *method = cases[i].method;
         const char *path = cases[i].path;
