@@ -18,6 +18,7 @@
 struct guarded {
     const struct guard *guard;
     enum guard_kind kind;
+    bool waits;
     http_handler *handler;
     void *context;
 };
@@ -214,7 +215,12 @@ static void handle(void *context, const struct http_request *request, struct htt
 {
     const struct guarded *route = context;
     add_headers(response);
-    if (passes(route, request, response)) {
+    if (!passes(route, request, response)) {
+        return;
+    }
+    if (route->waits) {
+        http_response_wait(response, route->handler, route->context);
+    } else {
         route->handler(route->context, request, response);
     }
 }
@@ -226,6 +232,13 @@ void guard_add_route(struct guard *guard, struct program *program, enum guard_ki
         abort(); /* a number known when the program is written */
     }
     struct guarded *route = &guard->routes[guard->route_count++];
-    *route = (struct guarded){guard, kind, handler, context};
+    *route = (struct guarded){.guard = guard, .kind = kind, .handler = handler, .context = context};
     program_add_route(program, method, path, handle, route);
+}
+
+void guard_add_waiting_route(struct guard *guard, struct program *program, enum guard_kind kind,
+                             const char *method, const char *path, http_handler *handler, void *context)
+{
+    guard_add_route(guard, program, kind, method, path, handler, context);
+    guard->routes[guard->route_count - 1].waits = true;
 }

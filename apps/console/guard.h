@@ -38,5 +38,8 @@ void guard_destroy(struct guard *guard);
 #define GUARD_ROUTES 48
 void guard_add_route(struct guard *guard, struct program *program, enum guard_kind kind, const char *method,
                      const char *path, http_handler *handler, void *context);
+/* Likewise, for a handler that waits for other servers. */
+void guard_add_waiting_route(struct guard *guard, struct program *program, enum guard_kind kind,
+                             const char *method, const char *path, http_handler *handler, void *context);
 
 #endif

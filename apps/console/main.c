@@ -23,7 +23,8 @@
 #define TRANSITION_BYTES 65536
 #define PAGES_MOST       200
 #define CONNECTIONS      600
-#define THREADS          8 /* handlers wait for Prometheus and others */
+#define THREADS          4
+#define WAITING_THREADS  16 /* for Prometheus and others */
 
 struct values {
     struct setting_list processors, public_hosts;
@@ -91,21 +92,22 @@ static void add_routes(struct console *console)
     guard_add_route(guard, program, GUARD_API, "GET", "/api/logs", log_page_show, console->logs);
     guard_add_route(guard, program, GUARD_HOOK, "POST", "/api/notifications", notifications_take,
                     console->live);
-    guard_add_route(guard, program, GUARD_API, "GET", "/api/prometheus/*", proxy_handle,
-                    &proxies->prometheus);
-    guard_add_route(guard, program, GUARD_WRITE, "POST", "/api/prometheus/*", proxy_handle,
-                    &proxies->prometheus);
-    guard_add_route(guard, program, GUARD_API, "GET", "/api/alertmanager/*", proxy_handle,
-                    &proxies->alertmanager);
-    guard_add_route(guard, program, GUARD_WRITE, "POST", "/api/alertmanager/*", proxy_handle,
-                    &proxies->alertmanager);
-    guard_add_route(guard, program, GUARD_WRITE, "DELETE", "/api/alertmanager/*", proxy_handle,
-                    &proxies->alertmanager);
-    guard_add_route(guard, program, GUARD_API, "GET", "/api/simulator/*", proxy_handle, &proxies->simulator);
-    guard_add_route(guard, program, GUARD_WRITE, "POST", "/api/simulator/*", proxy_handle,
-                    &proxies->simulator);
-    guard_add_route(guard, program, GUARD_WRITE, "DELETE", "/api/simulator/*", proxy_handle,
-                    &proxies->simulator);
+    guard_add_waiting_route(guard, program, GUARD_API, "GET", "/api/prometheus/*", proxy_handle,
+                            &proxies->prometheus);
+    guard_add_waiting_route(guard, program, GUARD_WRITE, "POST", "/api/prometheus/*", proxy_handle,
+                            &proxies->prometheus);
+    guard_add_waiting_route(guard, program, GUARD_API, "GET", "/api/alertmanager/*", proxy_handle,
+                            &proxies->alertmanager);
+    guard_add_waiting_route(guard, program, GUARD_WRITE, "POST", "/api/alertmanager/*", proxy_handle,
+                            &proxies->alertmanager);
+    guard_add_waiting_route(guard, program, GUARD_WRITE, "DELETE", "/api/alertmanager/*", proxy_handle,
+                            &proxies->alertmanager);
+    guard_add_waiting_route(guard, program, GUARD_API, "GET", "/api/simulator/*", proxy_handle,
+                            &proxies->simulator);
+    guard_add_waiting_route(guard, program, GUARD_WRITE, "POST", "/api/simulator/*", proxy_handle,
+                            &proxies->simulator);
+    guard_add_waiting_route(guard, program, GUARD_WRITE, "DELETE", "/api/simulator/*", proxy_handle,
+                            &proxies->simulator);
 }
 
 static int start_tails(struct console *console, struct error *error)
@@ -268,6 +270,7 @@ int main(int argc, char **argv)
         .default_port = 3000,
         .connections = CONNECTIONS,
         .threads = THREADS,
+        .waiting_threads = WAITING_THREADS,
     };
     struct program *program = NULL;
     int code = program_start(&program, &spec, argc, argv);

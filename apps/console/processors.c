@@ -117,8 +117,9 @@ static void show_transition(void *context, const struct http_request *request, s
 
 void processors_add_routes(struct processors *processors, struct guard *guard, struct program *program)
 {
-    guard_add_route(guard, program, GUARD_API, "GET", "/api/firing", show_firing, processors);
-    guard_add_route(guard, program, GUARD_API, "GET", "/api/series", show_series, processors);
-    guard_add_route(guard, program, GUARD_API, "GET", "/api/history", show_history, processors);
-    guard_add_route(guard, program, GUARD_API, "GET", "/api/transition/*", show_transition, processors);
+    guard_add_waiting_route(guard, program, GUARD_API, "GET", "/api/firing", show_firing, processors);
+    guard_add_waiting_route(guard, program, GUARD_API, "GET", "/api/series", show_series, processors);
+    guard_add_waiting_route(guard, program, GUARD_API, "GET", "/api/history", show_history, processors);
+    guard_add_waiting_route(guard, program, GUARD_API, "GET", "/api/transition/*", show_transition,
+                            processors);
 }

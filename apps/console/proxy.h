@@ -1,6 +1,6 @@
 /* Another server's API, passed on to the page: only the named paths, only the named query parameters, and of
  * Prometheus nothing that changes anything. The page never says where a request goes. Any thread; a call
- * waits for the other server, so the program has threads for some. */
+ * waits for the other server (guard_add_waiting_route). */
 #ifndef CONSOLE_PROXY_H
 #define CONSOLE_PROXY_H
 

@@ -31,6 +31,12 @@ struct http_request {
     const char *refusal; /* a constant sentence */
     struct buffer body;
     bool headers_seen, body_refused;
+    /* Handed over to the waiters: */
+    bool is_later;
+    struct http_response *later; /* owned */
+    http_handler *later_handler;
+    void *later_context;
+    struct http_request *later_next;
 };
 
 /* NULL: no memory. A target that is no good gives a request with refused set. */
@@ -52,7 +58,9 @@ struct http_response {
     void *stream_context;
     struct http_feed *feed; /* that the answer goes on with; NULL: none */
     struct http_server *server;
-    int64_t timeout_ms; /* 0: the server's */
+    int64_t timeout_ms;  /* 0: the server's */
+    http_handler *later; /* NULL: the answer is there */
+    void *later_context;
 };
 
 /* http_feed.c: the answer that follows response->feed; NULL: no memory. */

@@ -123,6 +123,10 @@ void http_request_destroy(struct http_request *request)
     if (request == NULL) {
         return;
     }
+    if (request->later != NULL) {
+        http_response_deinit(request->later);
+        free(request->later);
+    }
     buffer_free(&request->body);
     free(request->target);
     free(request);

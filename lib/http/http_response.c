@@ -34,6 +34,12 @@ struct buffer *http_response_body(struct http_response *response)
     return &response->body;
 }
 
+void http_response_wait(struct http_response *response, http_handler *handler, void *context)
+{
+    response->later = handler;
+    response->later_context = context;
+}
+
 void http_response_set_status(struct http_response *response, int status)
 {
     response->status = status;

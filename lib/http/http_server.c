@@ -7,6 +7,7 @@
 #include "http/host_name.h"
 #include "http/http_message.h"
 #include "http/http_reply.h"
+#include "http/waiters.h"
 #include "log/log.h"
 
 #include <arpa/inet.h>
@@ -30,6 +31,7 @@ struct http_server {
     struct http_server_settings settings;
     struct MHD_Daemon *daemon;
     struct connections *connections;
+    struct waiters *waiters; /* NULL: none */
     uint16_t port;
     bool is_loopback;
 };
@@ -242,6 +244,27 @@ static bool take_body(struct http_request *request, const char *data, size_t siz
     return request->body.size < BODY_EXCESS_BYTES;
 }
 
+/* True: response is the request's now, and its handler runs elsewhere. */
+static bool hand_over(struct http_server *server, struct http_request *request,
+                      struct http_response *response)
+{
+    struct http_response *later = server->waiters == NULL ? NULL : malloc(sizeof *later);
+    if (later == NULL) {
+        response->later(response->later_context, request, response);
+        return false;
+    }
+    *later = *response;
+    request->later = later;
+    request->later_handler = response->later;
+    request->later_context = response->later_context;
+    http_response_init(response);
+    request->is_later = waiters_take(server->waiters, request);
+    if (!request->is_later) {
+        http_response_fail(response, 503, "the server is stopping");
+    }
+    return request->is_later;
+}
+
 static bool answer(struct http_server *server, struct http_request *request, struct http_response *response)
 {
     if (request->body_refused) {
@@ -250,6 +273,9 @@ static bool answer(struct http_server *server, struct http_request *request, str
         const struct http_route *route = find_route(server, request, response);
         if (route != NULL) {
             route->handler(route->context, request, response);
+        }
+        if (response->later != NULL && hand_over(server, request, response)) {
+            return true;
         }
     }
     if (response->timeout_ms > 0) {
@@ -274,6 +300,11 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
         bool going_on = take_body(request, data, *size);
         *size = 0;
         return going_on ? MHD_YES : MHD_NO;
+    }
+    if (request->is_later) { /* called again: its handler has run */
+        const int64_t timeout_ms = request->later->timeout_ms;
+        set_deadline(server, connection, timeout_ms > 0 ? timeout_ms : server->settings.answer_timeout_ms);
+        return http_reply_queue(connection, request->later) ? MHD_YES : MHD_NO;
     }
     struct http_response response;
     http_response_init(&response);
@@ -420,7 +451,10 @@ int http_server_start(struct http_server **out, const struct http_server_setting
     server->settings = *settings;
     set_defaults(&server->settings);
     server->is_loopback = host_address_is_loopback(settings->address);
-    if (connections_create(&server->connections, error) != 0 || start_daemon(server, error) != 0) {
+    if (connections_create(&server->connections, error) != 0 ||
+        (settings->waiting_threads > 0 &&
+         waiters_create(&server->waiters, settings->waiting_threads, error) != 0) ||
+        start_daemon(server, error) != 0) {
         http_server_stop(server);
         return -1;
     }
@@ -438,9 +472,13 @@ void http_server_stop(struct http_server *server)
     if (server == NULL) {
         return;
     }
+    if (server->waiters != NULL) {
+        waiters_close(server->waiters); /* the library stops only when nothing is suspended */
+    }
     if (server->daemon != NULL) {
         MHD_stop_daemon(server->daemon);
     }
+    waiters_destroy(server->waiters);
     connections_destroy(server->connections);
     free(server);
 }

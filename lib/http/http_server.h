@@ -2,12 +2,12 @@
  * it, known only here.
  *
  * Handlers run on the server's own threads (a small fixed pool), one request at a time each: they must not
- * block for long and must lock what they share. Bounded: connections, connections per address, header and
- * body sizes, seconds until the headers and the body are in (not only inactivity), so slow or many clients
- * hold neither memory nor threads. Answers by itself: 404, 405 (with Allow), 413, 414, 431, 400 (no Host, NUL
- * or an encoded slash in the path, dot segments), HEAD for every GET. On a loopback address only requests for
- * localhost or a loopback address are answered (421 otherwise), and nowhere a write from another origin's
- * page (403): a web page elsewhere must not act here through its visitor's browser. */
+ * block for long (http_response_wait) and must lock what they share. Bounded: connections, connections per
+ * address, header and body sizes, seconds until the headers and the body are in (not only inactivity), so
+ * slow or many clients hold neither memory nor threads. Answers by itself: 404, 405 (with Allow), 413, 414,
+ * 431, 400 (no Host, NUL or an encoded slash in the path, dot segments), HEAD for every GET. On a loopback
+ * address only requests for localhost or a loopback address are answered (421 otherwise), and nowhere a write
+ * from another origin's page (403): a web page elsewhere must not act here through its visitor's browser. */
 #ifndef OBS_HTTP_HTTP_SERVER_H
 #define OBS_HTTP_HTTP_SERVER_H
 
@@ -32,6 +32,8 @@ const char *http_request_query(const struct http_request *request, const char *n
 const char *http_request_header(const struct http_request *request, const char *name);
 const void *http_request_body(const struct http_request *request, size_t *size);
 
+typedef void http_handler(void *context, const struct http_request *request, struct http_response *response);
+
 /* The answer: the body is what the handler appends to the buffer; status 200 and text/plain unless set. */
 struct buffer *http_response_body(struct http_response *response);
 void http_response_set_status(struct http_response *response, int status);
@@ -46,14 +48,15 @@ void http_response_stream(struct http_response *response, http_body_part *next, 
                           void *context);
 /* The streamed body as gzip, if the client asks for it: after http_response_stream. */
 void http_response_compress(struct http_response *response, const struct http_request *request);
+/* The answer takes waiting for other servers: handler gives it, on a thread that may wait
+ * (http_server_settings.waiting_threads; without them at once, here). What is set so far stays. */
+void http_response_wait(struct http_response *response, http_handler *handler, void *context);
 /* How long the client may take for this answer, instead of answer_timeout_ms: where an answer holds memory.
  */
 void http_response_limit_time(struct http_response *response, int64_t timeout_ms);
 /* Status and {"error": "sentence"} as the body. */
 void http_response_fail(struct http_response *response, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-
-typedef void http_handler(void *context, const struct http_request *request, struct http_response *response);
 
 struct http_route {
     const char *method; /* "GET" also answers HEAD */
@@ -70,6 +73,7 @@ struct http_server_settings {
     size_t route_count;
     size_t max_body_bytes;            /* 0: 64 KiB */
     unsigned threads;                 /* 0: 2; more where handlers wait for others */
+    unsigned waiting_threads;         /* of http_response_wait */
     unsigned connections;             /* 0: 64 */
     unsigned connections_per_address; /* 0: half of them */
     /* Deadlines, each for the whole of it and not since the last byte; 0: the default. */

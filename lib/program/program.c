@@ -355,6 +355,7 @@ int program_serve(struct program *program, struct error *error)
         .connections = program->spec.connections,
         .connections_per_address = program->spec.connections,
         .threads = program->spec.threads,
+        .waiting_threads = program->spec.waiting_threads,
         .log = program->log,
     };
     if (http_server_start(&program->server, &settings, error) != 0) {

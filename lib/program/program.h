@@ -47,7 +47,8 @@ struct program_spec {
     bool without_bus;      /* no --bus-url, no -X */
     bool stops_others;     /* and so may take longer than 10 s itself */
     unsigned connections;  /* of its HTTP server, all from one address if need be; 0: the server's default */
-    unsigned threads;      /* likewise; more where handlers wait for other servers */
+    unsigned threads;      /* likewise */
+    unsigned waiting_threads; /* of handlers that wait for other servers (http_response_wait); 0: none */
 };
 
 /* NULL in *out: done already (help, version, refused), and the result is the exit code; a refusal is written

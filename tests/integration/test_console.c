@@ -451,7 +451,7 @@ static int play_dead(uint16_t *port)
     return fd;
 }
 
-#define ASKERS 12
+#define ASKERS 12 /* more than the server has threads for connections */
 
 struct askers {
     struct process *processes[ASKERS];
@@ -498,10 +498,40 @@ static void sigterm_ends_it_while_prometheus_is_waited_for(void **state)
     struct world *world = *state;
     struct askers askers;
     start_beside_the_dead(world, &askers);
-    ask_the_dead(world, &askers, 1);
+    ask_the_dead(world, &askers, ASKERS);
     process_signal(world->process, 15);
     assert_int_equal(process_wait(world->process, 10000), 0);
-    end_askers(&askers, 1);
+    end_askers(&askers, ASKERS);
+}
+
+/* Whoever waits for Prometheus keeps nobody else waiting: pages that are open are told on, new ones come. */
+static void a_prometheus_that_never_answers_holds_up_nothing_else(void **state)
+{
+    struct world *world = *state;
+    static const char request[] = "GET /api/stream HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    struct askers askers;
+    int pages[8];
+    char text[4096];
+    start_beside_the_dead(world, &askers);
+    for (size_t i = 0; i < 8; i++) {
+        pages[i] = connect_to(world->port);
+        assert_int_equal(write(pages[i], request, sizeof request - 1), sizeof request - 1);
+    }
+    ask_the_dead(world, &askers, ASKERS);
+    assert_int_equal(ask(world, "POST", "/api/notifications", "{\"status\":\"news\"}", NULL), 200);
+    for (size_t i = 0; i < 8; i++) {
+        struct pollfd waiting = {.fd = pages[i], .events = POLLIN};
+        bool is_told = false;
+        while (!is_told && poll(&waiting, 1, PATIENCE_MS) == 1) {
+            const ssize_t size = read(pages[i], text, sizeof text - 1);
+            assert_true(size > 0);
+            text[size] = '\0';
+            is_told = strstr(text, "news") != NULL;
+        }
+        assert_true(is_told);
+        (void)close(pages[i]);
+    }
+    end_askers(&askers, ASKERS);
 }
 
 int main(void)
@@ -516,6 +546,7 @@ int main(void)
         CASE(a_client_that_takes_nothing_is_hung_up_on),
         CASE(sigterm_ends_it_while_pages_are_open),
         CASE(sigterm_ends_it_while_prometheus_is_waited_for),
+        CASE(a_prometheus_that_never_answers_holds_up_nothing_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
