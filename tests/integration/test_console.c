@@ -1,13 +1,19 @@
 /* The console as a browser, a server and an attacker meet it: a real process over an embedded bus, and
  * processors that the test plays. */
 #include "support/files.h"
+#include "support/kafka.h"
 #include "support/net.h"
+#include "support/outside.h"
 #include "support/process.h"
+#include "support/transition_writer.h"
 
 #include "buffer/buffer.h"
+#include "bus/bus.h"
+#include "clock/clock.h"
 #include "http/http_client.h"
 #include "http/http_feed.h"
 #include "http/http_server.h"
+#include "topics/topics.h"
 
 #include "cmocka_all.h"
 
@@ -20,6 +26,9 @@
 #include <unistd.h>
 
 #define PATIENCE_MS 15000
+
+static struct kafka_broker broker;
+static bool is_on_kafka; /* otherwise each test has an embedded bus of its own */
 
 struct world {
     char directory[TEST_PATH_BYTES], bus_url[TEST_PATH_BYTES], log[TEST_PATH_BYTES];
@@ -39,6 +48,9 @@ static int set_up(void **state)
     temp_directory_create(world->directory, "console");
     (void)snprintf(world->bus_url, sizeof world->bus_url, "embedded:%.460s/bus?durability=process",
                    world->directory);
+    if (is_on_kafka) {
+        (void)snprintf(world->bus_url, sizeof world->bus_url, "%s", broker.url);
+    }
     path_join(world->log, world->directory, "console.log");
     world->port = net_free_port();
     buffer_init(&world->answer, 0);
@@ -534,7 +546,102 @@ static void a_prometheus_that_never_answers_holds_up_nothing_else(void **state)
     end_askers(&askers, ASKERS);
 }
 
-int main(void)
+/* --- what is on the bus ---- */
+
+static void put_line(struct bus_producer *producer, const char *body)
+{
+    char text[512];
+    const int size = snprintf(
+        text, sizeof text,
+        "{\"schema_version\":1,\"time_unix_ms\":%lld,\"service.name\":\"shop\",\"cloud.region\":\"r\","
+        "\"severity_text\":\"ERROR\",\"body\":\"%s\"}",
+        (long long)clock_wall_ms(clock_system()), body);
+    const struct bus_record record = {.topic = TOPIC_LOGS_RAW,
+                                      .partition = BUS_PARTITION_BY_KEY,
+                                      .key = {body, strlen(body)},
+                                      .value = {text, (size_t)size}};
+    outside_put(producer, &record);
+    outside_wait_for_acks(producer);
+}
+
+static bool logs_have(void *context)
+{
+    const struct wait *wait = context;
+    return ask(wait->world, "GET", "/api/logs?service=shop", NULL, NULL) == 200 &&
+           strstr(buffer_text(&wait->world->answer), wait->text) != NULL;
+}
+
+static void expect_line(struct world *world, const char *body)
+{
+    struct wait wait = {world, body};
+    if (!process_wait_until(logs_have, &wait, 4 * PATIENCE_MS)) {
+        fail_msg("no line '%s': %s", body, buffer_text(&world->answer));
+    }
+}
+
+static void fire(struct transition_writer *writer, const char *rule)
+{
+    struct alert_transition transition = {.sequence = 1, .state = ALERT_FIRING, .window_seconds = 60};
+    (void)snprintf(transition.rule, sizeof transition.rule, "%s", rule);
+    (void)snprintf(transition.labels.service, sizeof transition.labels.service, "shop");
+    transition_writer_put(writer, &transition);
+}
+
+static void expect_transition(struct world *world, const char *rule)
+{
+    struct wait wait = {world, rule};
+    if (!process_wait_until(hello_has, &wait, 4 * PATIENCE_MS)) {
+        fail_msg("no transition of '%s': %.500s", rule, buffer_text(&world->answer));
+    }
+}
+
+static void lines_and_transitions_of_before_and_after_its_start_are_there(void **state)
+{
+    struct world *world = *state;
+    struct bus *bus = NULL;
+    struct bus_producer *producer = NULL;
+    outside_open(world->bus_url, &bus, &producer);
+    struct transition_writer *writer = transition_writer_open(bus);
+    put_line(producer, "line of before");
+    fire(writer, "RuleOfBefore");
+    start(world, NULL);
+    expect_line(world, "line of before");
+    expect_transition(world, "RuleOfBefore");
+    put_line(producer, "line of after");
+    fire(writer, "RuleOfAfter");
+    expect_line(world, "line of after");
+    expect_transition(world, "RuleOfAfter");
+    transition_writer_close(writer);
+    outside_close(bus, producer);
+}
+
+static bool broker_has_gone(void *context)
+{
+    (void)context;
+    return !net_port_is_taken(broker.port);
+}
+
+static void a_broker_that_was_away_is_followed_again(void **state)
+{
+    struct world *world = *state;
+    struct bus *bus = NULL;
+    struct bus_producer *producer = NULL;
+    outside_open(world->bus_url, &bus, &producer);
+    start(world, NULL);
+    put_line(producer, "line of the first broker");
+    expect_line(world, "line of the first broker");
+    kafka_broker_kill(&broker);
+    assert_true(process_wait_until(broker_has_gone, NULL, PATIENCE_MS));
+    assert_int_equal(ask(world, "GET", "/api/logs?service=shop", NULL, NULL), 200);
+    assert_int_equal(kafka_broker_start_again(&broker), 0);
+    put_line(producer, "line of the second broker");
+    expect_line(world, "line of the second broker");
+    outside_close(bus, producer);
+}
+
+/* test_console: on an embedded bus of each test's own; test_console kafka: what comes from the bus, on a
+ * broker. */
+int main(int argc, char **argv)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
@@ -547,6 +654,21 @@ int main(void)
         CASE(sigterm_ends_it_while_pages_are_open),
         CASE(sigterm_ends_it_while_prometheus_is_waited_for),
         CASE(a_prometheus_that_never_answers_holds_up_nothing_else),
+        CASE(lines_and_transitions_of_before_and_after_its_start_are_there),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest on_kafka[] = {
+        CASE(lines_and_transitions_of_before_and_after_its_start_are_there),
+        CASE(a_broker_that_was_away_is_followed_again),
+        CASE(sigterm_ends_it_while_pages_are_open),
+    };
+    if (argc < 2 || strcmp(argv[1], "kafka") != 0) {
+        return cmocka_run_group_tests(tests, NULL, NULL);
+    }
+    int code = kafka_broker_require(&broker);
+    if (code == 0) {
+        is_on_kafka = true;
+        code = cmocka_run_group_tests_name("console on Kafka", on_kafka, NULL, NULL);
+        kafka_broker_stop(&broker, false);
+    }
+    return code;
 }
