@@ -7,7 +7,7 @@ import * as live from './live.ts';
 import { redrawAll } from './plot.ts';
 import { currentPath, param, setParams } from './router.ts';
 import { announce } from './ui.ts';
-import { shortly } from './verdict.ts';
+import { sentence } from './verdict.ts';
 
 export const TABS: { name: string; href: string; owns: string[] }[] = [
     { name: 'Overview', href: '/', owns: [] },
@@ -133,13 +133,13 @@ export function makeFrame(showHelp: () => void): Frame {
         const elsewhere = currentTab() !== 'Overview' && currentTab() !== 'Alerts';
         incident.hidden = !worst || !elsewhere;
         if (worst && elsewhere) {
-            const { where, what } = shortly(worst);
+            const { where, what } = sentence(worst, firing);
             incident.classList.toggle('strip-warning', worst.severity !== 'critical');
             incident.classList.toggle('strip-critical', worst.severity === 'critical');
             replaceWhen(incident, worst.key, () => [icons.ofState('firing', worst.severity),
                 h('span', {}, h('b.where', {}), ' ', h('span.what', {}), h('span.muted.since.num', {})), h('a.button', { href: `/alerts/${worst.key}` }, 'Why')]);
             setText(incident.querySelector('.where')!, where);
-            setText(incident.querySelector('.what')!, what + (firing.length > 1 ? `, and ${firing.length - 1} more` : ''));
+            setText(incident.querySelector('.what')!, what);
             setText(incident.querySelector('.since')!, ` · ${worst.name}, ${worst.severity} · since ${f.when(worst.since, live.now(), true)} (${f.duration(live.now() - worst.since)})`);
         }
     };

@@ -29,15 +29,6 @@ export function whatIsWrong(a: Alert, old = false): string {
     return `${past(old, 'is', 'was')} over a limit: ${f.join(f.measure(signal || 'cpu', a.value))}, limit ${f.limit(signal || 'cpu', e?.threshold)}`;
 }
 
-/** For the strip: "payment-service, eu-west-1 fails 34.1 % of requests". */
-export function shortly(a: Alert): { where: string; what: string } {
-    const where = [a.service, a.region].filter((x) => x !== '').join(', ');
-    if (a.evidence?.signal === 'error_rate') {
-        return { where, what: `fails ${f.join(f.percent(a.value))} of requests` };
-    }
-    return { where: where || a.name, what: a.evidence ? whatIsWrong(a) : (a.annotations['summary'] ?? a.name) };
-}
-
 const plural = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`;
 
 function healthy(total: number): Verdict {
@@ -127,4 +118,14 @@ export function verdict(near: number): Verdict {
     }
     const words = several(alerts);
     return { subject: at + words.subject, rest: words.rest, below, level };
+}
+
+/** For the strip on other views: Overview's own sentence, or what Prometheus alone has found. */
+export function sentence(worst: Alert, firing: Alert[]): { where: string; what: string } {
+    if (troubles().length > 0) {
+        const v = verdict(0);
+        return { where: v.subject, what: v.rest };
+    }
+    const more = firing.length > 1 ? `, and ${firing.length - 1} more` : '';
+    return { where: [worst.service, worst.region].filter((x) => x !== '').join(', ') || worst.name, what: (worst.annotations['summary'] ?? worst.name) + more };
 }
