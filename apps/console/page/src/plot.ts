@@ -92,6 +92,18 @@ const plots = new Set<() => void>();
 /** After the theme or the zone changed. */
 export const redrawAll = (): void => plots.forEach((p) => p());
 
+/** The shared crosshair's time, s, for what uPlot doesn't draw; null: the pointer left. */
+const followers = new Set<(at: number | null) => void>();
+export function follow(fn: (at: number | null) => void): () => void {
+    followers.add(fn);
+    return () => followers.delete(fn);
+}
+const synced = new Set<uPlot>();
+/** Puts the crosshair of all plots of a dashboard at a time. */
+export function pointAt(at: number | null): void {
+    synced.forEach((u) => u.setCursor(at === null ? { left: -10, top: -10 } : { left: u.valToPos(at, 'x'), top: 10 }));
+}
+
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000, 864000];
 
 function xSplits(_u: uPlot, _i: number, min: number, max: number): number[] {
@@ -321,6 +333,13 @@ export function makePlot(options: PlotOptions): Plot {
     observer.observe(element);
     const redraw = (): void => u.redraw(false, true);
     plots.add(redraw);
+    if (options.sync) {
+        synced.add(u);
+        (u.hooks.setCursor ??= []).push((self) => {
+            const i = self.cursor.idx;
+            followers.forEach((fn) => fn(i === null || i === undefined || self.cursor.left! < 0 ? null : (self.data[0] as number[])[i] ?? null));
+        });
+    }
     if (options.tooltip !== false && options.lines.length > 0) {
         addTooltip(u, element, options, () => bands);
     }
@@ -359,6 +378,7 @@ export function makePlot(options: PlotOptions): Plot {
         destroy: () => {
             observer.disconnect();
             plots.delete(redraw);
+            synced.delete(u);
             u.destroy();
         },
     };

@@ -1,7 +1,7 @@
 // A heatmap of cumulative buckets: one hue, square-root scale, light to dark on light and the reverse on dark.
 import { h } from '../dom.ts';
 import * as f from '../format.ts';
-import { type Band, color, flatten } from '../plot.ts';
+import { type Band, color, flatten, follow, pointAt } from '../plot.ts';
 
 export interface Heat {
     times: number[]; // s, the columns
@@ -34,10 +34,12 @@ export function makeHeatmap(height: number, cell: (v: number) => string): { elem
     const canvas = h('canvas.heat');
     canvas.style.height = `${height}px`;
     const tip = h('div.tip', { hidden: true });
+    const cross = h('i.heat-cross', { hidden: true });
+    cross.style.height = `${height - 30}px`;
     const low = h('span.num');
     const high = h('span.num');
     const scale = h('i.heat-scale');
-    const element = h('div.plot', { role: 'group', 'aria-label': 'Heatmap' }, canvas, tip, h('div.legend.heat-legend', {}, low, scale, high));
+    const element = h('div.plot', { role: 'group', 'aria-label': 'Heatmap' }, canvas, cross, tip, h('div.legend.heat-legend', {}, low, scale, high));
     let heat: Heat = { times: [], bounds: [], cells: [] };
     let bands: Band[] = [];
     const LEFT = 58;
@@ -98,6 +100,7 @@ export function makeHeatmap(height: number, cell: (v: number) => string): { elem
         const c = Math.floor((e.offsetX - LEFT) / w);
         const r = heat.bounds.length - 1 - Math.floor((e.offsetY - TOP) / rh);
         const v = heat.cells[c]?.[r];
+        pointAt(heat.times[c] ?? null);
         tip.hidden = v === undefined || v === null;
         if (!tip.hidden) {
             tip.replaceChildren(h('p.faint', {}, `${f.clock(heat.times[c]! * 1000)} ${f.zone()}`), h('p', {}, `${r > 0 ? heat.bounds[r - 1]!.label : '0'} to ${heat.bounds[r]!.label}: `, h('b.num', {}, cell(v!))));
@@ -106,12 +109,26 @@ export function makeHeatmap(height: number, cell: (v: number) => string): { elem
             tip.style.top = `${Math.max(0, e.offsetY - 20)}px`;
         }
     });
-    canvas.addEventListener('mouseleave', () => (tip.hidden = true));
+    canvas.addEventListener('mouseleave', () => {
+        tip.hidden = true;
+        pointAt(null);
+    });
+    const unfollow = follow((at) => {
+        const [first, last] = [heat.times[0], heat.times.at(-1)];
+        cross.hidden = at === null || first === undefined || last === undefined || at < first || at > last;
+        if (!cross.hidden) {
+            const w = (canvas.clientWidth - LEFT - 8) / heat.times.length;
+            cross.style.left = `${LEFT + ((at! - first!) / (last! - first! || 1)) * w * (heat.times.length - 1) + w / 2}px`;
+        }
+    });
     const observer = new ResizeObserver(paint);
     observer.observe(canvas);
     return { element, draw: (x, b) => {
         heat = x;
         bands = b;
         paint();
-    }, destroy: () => observer.disconnect() };
+    }, destroy: () => {
+        observer.disconnect();
+        unfollow();
+    } };
 }

@@ -87,6 +87,11 @@ export function makePanel(panel: Panel, context: PanelContext): PanelView {
             return;
         }
         const exprs = (panel.targets ?? []).map((t) => t.expr).join(' ');
+        const isCluster = /\b(?:kube|container)_/.test(exprs);
+        if (isCluster && await instant('count(kube_pod_status_phase) or count(container_cpu_usage_seconds_total)').then((r) => r.length === 0, () => false)) {
+            say('No cluster is measured here', 'Prometheus has no figures of kube-state-metrics or the kubelet: nothing is known of pods and nodes.');
+            return;
+        }
         const covered = await instant(`max(count_over_time(up{job="metrics-bridge"}[${2 * scope.step}s]))`).then((r) => Number(r[0]?.value[1] ?? 0) * SCRAPE_S, () => Infinity);
         const budgets = /\bslo:/.test(exprs) ? await instant('count(slo:objective:ratio)').then((r) => Number(r[0]?.value[1] ?? 0), () => 1) : 1;
         if (budgets === 0) {

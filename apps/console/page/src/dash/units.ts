@@ -47,6 +47,9 @@ export function figure(field: Field, value: number | null | undefined): f.Figure
     if (field.decimals !== undefined && field.unit === 'percentunit') {
         return { value: (value * 100).toFixed(field.decimals), unit: '%' };
     }
+    if (field.decimals !== undefined && (field.unit === 'short' || field.unit === undefined) && Math.abs(value) < 1000) {
+        return { value: value.toFixed(field.decimals), unit: '' };
+    }
     switch (field.unit) {
     case 'percentunit': return percent(value);
     case 'percent': return percent(value / 100);
@@ -65,6 +68,7 @@ export function axis(field: Field, value: number): string {
     case 'percentunit': return `${n(value * 100)} %`;
     case 'percent': return `${n(value)} %`;
     case 's': return value === 0 ? '0' : value < 1 ? `${n(value * 1000)} ms` : value < 120 ? `${n(value)} s` : f.duration(value * 1000);
+    case 'short': return f.join(short(value)); // ticks lie between whole numbers too, whatever the field's decimals
     default: return text(field, value);
     }
 }
