@@ -54,10 +54,12 @@ static void note_key(struct reading *reading, uint32_t depth, const char *text, 
 static void take_number(struct reading *reading, uint32_t depth, const char *text, size_t size)
 {
     struct json_number number;
-    const double value =
-        json_number_scan(text, size, &number) == size ? json_number_to_double(&number) : (double)NAN;
+    if (json_number_scan(text, size, &number) != size) {
+        return;
+    }
+    const double value = json_number_to_double(&number);
     if (depth == DEPTH_ROW && strcmp(reading->row_key, "time_unix_ms") == 0) {
-        reading->time_ms = (int64_t)value;
+        reading->time_ms = json_number_to_integer(&number);
     } else if (depth == DEPTH_ROW && strcmp(reading->row_key, "requests") == 0) {
         reading->requests = value;
     } else if (depth == DEPTH_LIST && reading->item == 0 && strcmp(reading->row_key, "error_ratio") == 0) {

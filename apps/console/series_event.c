@@ -31,12 +31,6 @@ static void copy(char *out, size_t out_bytes, const char *text, size_t size)
     (void)snprintf(out, out_bytes, "%.*s", (int)(size < out_bytes ? size : out_bytes - 1), text);
 }
 
-static double number_of(const char *text, size_t size)
-{
-    struct json_number number;
-    return json_number_scan(text, size, &number) == size ? json_number_to_double(&number) : NAN;
-}
-
 static void take_value(struct series_values *values, const char *key, double value)
 {
     if (strcmp(key, "request_rate") == 0) {
@@ -48,15 +42,20 @@ static void take_value(struct series_values *values, const char *key, double val
     }
 }
 
-static void take_number(struct reading *reading, uint32_t depth, double value)
+static void take_number(struct reading *reading, uint32_t depth, const char *text, size_t size)
 {
+    struct json_number number;
     const char *key = depth <= DEPTH_IN_TILE ? reading->keys[depth] : "";
+    if (json_number_scan(text, size, &number) != size) {
+        return;
+    }
+    const double value = json_number_to_double(&number);
     if (depth == DEPTH_EVENT && strcmp(key, "time_unix_ms") == 0) {
-        reading->event->time_unix_ms = (int64_t)value;
+        reading->event->time_unix_ms = json_number_to_integer(&number);
     } else if (depth == DEPTH_EVENT && strcmp(key, "lag_seconds") == 0) {
         reading->event->lag_seconds = value;
     } else if (depth == DEPTH_TILE && strcmp(key, "time_unix_ms") == 0) {
-        reading->tile.time_unix_ms = (int64_t)value;
+        reading->tile.time_unix_ms = json_number_to_integer(&number);
     } else if (depth == DEPTH_TILE) {
         take_value(&reading->tile.window, key, value);
     } else if (depth == DEPTH_IN_TILE && strcmp(reading->keys[DEPTH_TILE], "minute") == 0) {
@@ -88,7 +87,7 @@ static bool take_token(void *context, enum json_token token, uint32_t depth, con
         note_key(reading, depth, text, size);
         break;
     case JSON_TOKEN_NUMBER:
-        take_number(reading, depth, number_of(text, size));
+        take_number(reading, depth, text, size);
         break;
     case JSON_TOKEN_STRING:
         take_text(reading, depth, text, size);

@@ -34,6 +34,8 @@ struct upstream {
     struct json_reader *reader;
     bool has_spoken; /* on this connection */
     bool has_complained;
+    bool is_garbled;  /* it sent what isn't an event: hung up on, and told as away */
+    char garble[192]; /* why */
     bool has_filled;  /* the bars of before */
     size_t filling;   /* which series */
     const char *base; /* borrowed */
@@ -83,13 +85,21 @@ static void take_event(void *context, const char *event, const char *data, size_
 {
     struct upstream *upstream = context;
     struct series_event series = {0};
-    if (strcmp(event, "series") != 0) {
+    struct error error;
+    error_clear(&error);
+    if (upstream->is_garbled || strcmp(event, "series") != 0) {
         return; /* transitions come from alerts.fired itself, which outlives a processor */
     }
     live_begin_event(upstream->live);
     const int result =
-        series_event_read(upstream->reader, data, size, &series, live_take_tile, upstream->live, NULL);
+        series_event_read(upstream->reader, data, size, &series, live_take_tile, upstream->live, &error);
     live_end_event(upstream->live, upstream->index, result == 0 ? series.lag_seconds : 0);
+    if (result != 0) {
+        upstream->is_garbled = true;
+        (void)snprintf(upstream->garble, sizeof upstream->garble,
+                       "it sent an event that can't be read: %.140s", error.message);
+        return;
+    }
     if (!upstream->has_filled) {
         upstream->has_filled = true;
         fill_past(upstream);
@@ -107,7 +117,7 @@ static bool take_bytes(void *context, const char *data, size_t size)
 {
     struct upstream *upstream = context;
     event_stream_feed(&upstream->stream, data, size);
-    return !program_is_stopping(upstream->program);
+    return !upstream->is_garbled && !program_is_stopping(upstream->program);
 }
 
 static bool goes_on(void *context)
@@ -124,9 +134,12 @@ static void follow(struct upstream *upstream)
     struct error error;
     error_clear(&error);
     upstream->has_spoken = false;
+    upstream->is_garbled = false;
     event_stream_reset(&upstream->stream);
     const int result = http_client_follow(&request, &follower, &error);
-    const char *why = result == 0 ? "the stream ended" : error.message;
+    const char *why = upstream->is_garbled ? upstream->garble
+                      : result == 0        ? "the stream ended"
+                                           : error.message;
     live_set_connected(upstream->live, upstream->index, why);
     if (!upstream->has_complained && !program_is_stopping(upstream->program)) {
         upstream->has_complained = true;
@@ -141,7 +154,7 @@ static void *run(void *context)
     int64_t pause_ms = FIRST_PAUSE_MS;
     while (!program_is_stopping(upstream->program)) {
         follow(upstream);
-        pause_ms = upstream->has_spoken ? FIRST_PAUSE_MS : pause_ms * 2;
+        pause_ms = upstream->has_spoken && !upstream->is_garbled ? FIRST_PAUSE_MS : pause_ms * 2;
         pause_ms = pause_ms > LONGEST_PAUSE_MS ? LONGEST_PAUSE_MS : pause_ms;
         (void)program_sleep(upstream->program, pause_ms);
     }

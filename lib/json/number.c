@@ -187,3 +187,12 @@ double json_number_to_double(const struct json_number *number)
     }
     return value_of_digits(number);
 }
+
+int64_t json_number_to_integer(const struct json_number *number)
+{
+    const double value = json_number_to_double(number);
+    if (value >= 0x1p63) {
+        return INT64_MAX;
+    }
+    return value < -0x1p63 ? INT64_MIN : (int64_t)value;
+}

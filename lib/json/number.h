@@ -28,4 +28,7 @@ size_t json_number_scan(const char *text, size_t size, struct json_number *numbe
 /* The nearest double; ±infinity when it is too large for one, ±0 when too small. */
 double json_number_to_double(const struct json_number *number);
 
+/* The integer part; what is outside of int64_t becomes its nearest end. */
+int64_t json_number_to_integer(const struct json_number *number);
+
 #endif

@@ -110,6 +110,21 @@ static void an_event_of_a_processor_becomes_rows(void **state)
     json_reader_destroy(reader);
 }
 
+static void times_past_all_bounds_become_the_nearest_bound(void **state)
+{
+    static const char text[] = "{\"time_unix_ms\":1e300,\"series\":[{\"service.name\":\"a\","
+                               "\"cloud.region\":\"x\",\"time_unix_ms\":1e300}]}";
+    struct json_reader *reader = NULL;
+    struct series_table *table = series_table_create();
+    struct series_event event;
+    (void)state;
+    assert_int_equal(json_reader_create(&reader, 4096, NULL), 0);
+    assert_int_equal(series_event_read(reader, text, sizeof text - 1, &event, update, table, NULL), 0);
+    assert_true(event.time_unix_ms == INT64_MAX);
+    series_table_destroy(table);
+    json_reader_destroy(reader);
+}
+
 static struct series_tile tile_of(const char *service, int64_t time_ms, float rate)
 {
     struct series_tile tile = {.time_unix_ms = time_ms, .window = {rate, 0, 0}};
@@ -375,6 +390,7 @@ int main(void)
         cmocka_unit_test(a_stream_is_taken_apart_wherever_its_bytes_are_cut),
         cmocka_unit_test(an_event_that_is_too_long_is_dropped_and_the_next_one_read),
         cmocka_unit_test(an_event_of_a_processor_becomes_rows),
+        cmocka_unit_test(times_past_all_bounds_become_the_nearest_bound),
         cmocka_unit_test(of_two_processors_the_newer_word_wins),
         cmocka_unit_test(bars_that_nobody_spoke_of_are_gaps),
         cmocka_unit_test(series_past_the_bound_are_refused_and_the_others_unharmed),
