@@ -1,7 +1,7 @@
 // The console as people use it: headless Chromium over a real local stack.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { axeSource, findChromium, openBrowser, openPage, sleep, startStack, waitFor } from './stack.mjs';
+import { axeSource, findChromium, freePort, openBrowser, openPage, sleep, startRelay, startStack, waitFor } from './stack.mjs';
 
 if (!findChromium()) {
     console.log('skipped: chromium is not installed (make install)');
@@ -31,6 +31,28 @@ const clearedFaults = async () => {
     }
     await waitFor('nothing fires', async () => (await (await fetch(`${stack.url}/api/firing`)).json()).alerts.length === 0, 60000);
 };
+
+const startFault = (fault) => fetch(`${stack.url}/api/simulator/faults`, { method: 'POST', headers: { 'X-Console': '1', 'Content-Type': 'application/json' }, body: JSON.stringify(fault) });
+
+const [WIDE, PHONE] = [{ width: 1440, height: 900 }, { width: 390, height: 844 }];
+/** Runs axe over what is open, in dark and light, large and small; nothing may be wider than the window either. */
+async function axeFindsNothing(page, what, looks = [['dark', WIDE], ['light', PHONE]]) {
+    await page.evaluate(axeSource);
+    for (const [colorScheme, viewport] of looks) {
+        await page.emulateMedia({ colorScheme });
+        await page.setViewportSize(viewport);
+        await page.waitForFunction((scheme) => document.documentElement.dataset.theme === scheme, colorScheme);
+        await sleep(200);
+        // A colour half way to another has no contrast of its own.
+        await page.waitForFunction(() => document.getAnimations().every((a) => a.playState !== 'running'));
+        const found = await page.evaluate(async () => (await globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'] })).violations.map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.target.join(' ') + ' ' + (n.any[0]?.message ?? n.all[0]?.message ?? '')).join(' | ')}`));
+        assert.deepEqual(found, [], `${what}, ${colorScheme}, ${viewport.width} wide`);
+        const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        assert.ok(wider <= 0, `${what} is ${wider} px wider than ${viewport.width}`);
+    }
+    await page.emulateMedia({ colorScheme: 'dark' });
+    await page.setViewportSize(WIDE);
+}
 
 test('the overview is painted at once and small, and shows every pair live', async (t) => {
     const page = await openPage(browser, stack.url);
@@ -90,6 +112,17 @@ test('the dashboards draw every panel, and nothing says that there is no data', 
     }
 });
 
+test('the dashboard of a cluster opens without one, and each panel says what it waits for', async () => {
+    const page = await openPage(browser, `${stack.url}/d/kubernetes-platform`, { viewport: { width: 1440, height: 4200 } });
+    await waitFor('every panel is drawn', () => page.evaluate(() => {
+        const panels = [...document.querySelectorAll('.dash-panel')];
+        return panels.length > 5 && panels.every((p) => !p.querySelector('.dash-loading') && p.querySelector('.dash-body').childElementCount > 0);
+    }), 60000);
+    assert.equal(await page.locator('.dash-panel .problem').count(), 0);
+    assert.equal(await page.getByText('No data').count(), 0);
+    await finish(page);
+});
+
 test('variables and time range change the queries and the address', async () => {
     const page = await openPage(browser, `${stack.url}/d/golden-signals`);
     await page.waitForSelector('.dash-panel .u-over', { timeout: 60000 });
@@ -106,6 +139,20 @@ test('variables and time range change the queries and the address', async () => 
         return m && Math.abs(Number(m[2]) - Number(m[1]) - 300) <= 15;
     }), 10000);
     assert.match(page.url(), /from=now-5m/);
+    asked.length = 0;
+    await page.evaluate(() => document.activeElement.blur()); // keys are letters in a field
+    await page.keyboard.press('[');
+    await waitFor('the query is of earlier', () => asked.some((q) => {
+        const m = /start=(\d+)&end=(\d+)/.exec(q);
+        return m && Number(m[2]) < Date.now() / 1000 - 60;
+    }), 10000);
+    assert.match(page.url(), /from=\d+&to=\d+/);
+    asked.length = 0;
+    await page.keyboard.press(']');
+    await waitFor('the query is of later again', () => asked.some((q) => {
+        const m = /start=(\d+)&end=(\d+)/.exec(q);
+        return m && Number(m[2]) > Date.now() / 1000 - 75;
+    }), 10000);
     assert.ok(asked.every((q) => !q.includes('$')), 'a variable was left in a query');
     await finish(page);
 });
@@ -166,7 +213,7 @@ test('a newcomer sees an incident rise and fall by the first steps alone', async
 
 test('a silence is made, seen, extended and ended', async () => {
     await clearedFaults();
-    await fetch(`${stack.url}/api/simulator/faults`, { method: 'POST', headers: { 'X-Console': '1', 'Content-Type': 'application/json' }, body: JSON.stringify({ type: 'error_burst', service: 'auth-service', region: 'eu-west-1', magnitude: 0.6, duration: '120s' }) });
+    await startFault({ type: 'error_burst', service: 'auth-service', region: 'eu-west-1', magnitude: 0.6, duration: '120s' });
     const page = await openPage(browser, stack.url);
     await page.waitForSelector('a.tile.is-firing', { timeout: 25000 });
     await page.keyboard.press('s');
@@ -185,6 +232,52 @@ test('a silence is made, seen, extended and ended', async () => {
     await page.click('.alert-list .silence button:has-text("End it")');
     await page.waitForFunction(() => !document.querySelector('.alert-list .silence'), null, { timeout: 15000 });
     await clearedFaults();
+    await finish(page);
+});
+
+test('axe finds nothing while a region fails: overview, alert, silence sheet, Lab; nothing is lost in forced colours', async () => {
+    await clearedFaults();
+    await startFault({ type: 'error_burst', region: 'eu-west-1', magnitude: 0.5, duration: '120s' });
+    const page = await openPage(browser, stack.url);
+    await page.waitForFunction(() => document.querySelector('h1.verdict').textContent === 'Every service in eu-west-1 is failing', null, { timeout: 60000 });
+    await axeFindsNothing(page, 'several firing');
+    await page.emulateMedia({ forcedColors: 'active' });
+    const bare = await page.evaluate(() => [...document.querySelectorAll('.tile, .panel, .button, .segments, .badge')].filter((e) => e.checkVisibility()).filter((e) => {
+        const style = getComputedStyle(e);
+        return style.borderTopStyle === 'none' || Number.parseFloat(style.borderTopWidth) < 1 || style.borderTopColor === style.backgroundColor;
+    }).map((e) => e.className));
+    assert.deepEqual(bare, [], 'they have no border left');
+    await page.emulateMedia({ forcedColors: 'none' });
+    await page.keyboard.press('w');
+    await page.waitForSelector('.why');
+    await axeFindsNothing(page, 'an alert');
+    const at = () => page.evaluate(() => location.pathname);
+    const first = await at();
+    await page.keyboard.press('j');
+    await page.keyboard.press('j');
+    assert.notEqual(await at(), first);
+    await page.keyboard.press('k');
+    await page.keyboard.press('k');
+    await page.keyboard.press('k');
+    await page.waitForSelector('.why');
+    await page.keyboard.press('s');
+    await page.waitForSelector('dialog.sheet[open]');
+    await axeFindsNothing(page, 'the silence sheet');
+    await page.keyboard.press('Escape');
+    await page.waitForSelector('dialog', { state: 'detached' });
+    await page.keyboard.press('b');
+    await page.waitForSelector('.runbook h1:has-text("HighErrorRate")');
+    await page.keyboard.press('?');
+    await page.waitForSelector('dialog[open] dl.keys');
+    await axeFindsNothing(page, 'the list of keys');
+    await page.keyboard.press('Escape');
+    await page.waitForSelector('dialog', { state: 'detached' });
+    await page.keyboard.press('6');
+    await page.waitForSelector('.lane-firing');
+    await axeFindsNothing(page, 'Lab while a fault runs');
+    await page.emulateMedia({ forcedColors: 'active' });
+    const lanes = await page.evaluate(() => ['.lane-truth', '.lane-firing'].map((l) => getComputedStyle(document.querySelector(l)).borderTopWidth));
+    assert.ok(lanes.every((w) => Number.parseFloat(w) >= 1), `borders of the lanes: ${lanes}`);
     await finish(page);
 });
 
@@ -214,8 +307,25 @@ test('the keyboard reaches everything', async () => {
     await page.waitForSelector('dialog[open] dl.keys');
     await page.keyboard.press('Escape');
     await page.waitForSelector('dialog', { state: 'detached' });
+    await page.keyboard.press('2');
+    await page.waitForSelector('.dash-panel');
+    await page.keyboard.press('t');
+    assert.equal(await page.evaluate(() => document.activeElement.getAttribute('aria-label')), 'Time range');
+    await page.evaluate(() => document.activeElement.blur());
+    await page.keyboard.press('j');
+    assert.ok(await page.evaluate(() => document.activeElement.closest('.dash-panel') !== null));
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => location.search.includes('viewPanel='));
+    await page.keyboard.press('Escape');
+    await page.waitForFunction(() => !location.search.includes('viewPanel='));
     await page.keyboard.press('5');
-    await page.waitForSelector('.log-line');
+    await page.waitForFunction(() => document.querySelectorAll('.log-line').length > 3);
+    await page.keyboard.press('j');
+    await page.keyboard.press('j');
+    await page.keyboard.press('k');
+    assert.equal(await page.evaluate(() => document.activeElement.className), 'log-line');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.log-detail');
     await page.keyboard.press('/');
     assert.equal(await page.evaluate(() => document.activeElement.type), 'search');
     await page.keyboard.type('1234');
@@ -225,15 +335,37 @@ test('the keyboard reaches everything', async () => {
 
 test('logs pause, open in place and go on', async () => {
     const page = await openPage(browser, `${stack.url}/logs`);
-    await page.waitForFunction(() => document.querySelectorAll('.log-line').length > 50);
+    await page.waitForFunction(() => document.querySelectorAll('.log-line').length > 30);
     await page.keyboard.press('Space');
     await page.waitForSelector('button.newer:has-text("newer lines")', { timeout: 10000 });
+    // Many are kept, few are in the document; the last of them is reached all the same.
+    const kept = Number(/([\d,]+) lines kept/.exec(await text(page, '.logs'))[1].replaceAll(',', ''));
+    const first = await text(page, '.log-line');
+    await page.evaluate(() => document.querySelector('.log-body-list').scrollTo(0, 1e9));
+    await page.waitForFunction((old) => document.querySelector('.log-line').textContent !== old, first);
+    const inDocument = await page.locator('.log-line').count();
+    assert.ok(kept > 300 && inDocument > 10 && inDocument < 100, `${inDocument} of ${kept}`);
+    const gap = await page.evaluate(() => document.querySelector('.log-body-list').getBoundingClientRect().bottom - [...document.querySelectorAll('.log-line')].at(-1).getBoundingClientRect().bottom);
+    assert.ok(Math.abs(gap) < 4, `${gap} px below the last line`);
+    await page.evaluate(() => document.querySelector('.log-body-list').scrollTo(0, 0));
+    await page.waitForFunction((old) => document.querySelector('.log-line').textContent === old, first);
     await page.locator('.log-line').nth(3).click();
     await page.waitForSelector('.log-detail:has-text("event time")');
     const trace = await text(page, '.log-detail code');
     await page.click('.log-detail a:has-text("all lines of this trace")');
     await page.waitForFunction((t) => new URL(location.href).searchParams.get('trace') === t, trace);
     await page.waitForSelector('.log-line');
+    // A stretch of the bars is a stretch of time.
+    await page.goto(`${stack.url}/logs`);
+    await page.waitForFunction(() => document.querySelectorAll('.log-line').length > 30);
+    const over = await page.locator('.u-over').boundingBox();
+    await page.mouse.move(over.x + over.width * 0.6, over.y + 20);
+    await page.mouse.down();
+    await page.mouse.move(over.x + over.width * 0.9, over.y + 30, { steps: 5 });
+    await page.mouse.up();
+    await page.waitForFunction(() => /from=\d+&to=\d+/.test(location.search));
+    await page.click('.chip:has-text("–")');
+    await page.waitForFunction(() => !location.search.includes('from='));
     await page.goto(`${stack.url}/logs?var-service=billing`);
     await page.waitForSelector('text=Nothing matches service = billing');
     await page.click('button:has-text("Show everything")');
@@ -241,21 +373,76 @@ test('logs pause, open in place and go on', async () => {
     await finish(page);
 });
 
-test('axe finds nothing, in dark and light, large and small', async () => {
-    const views = ['/', '/alerts', '/d/golden-signals', '/d/golden-signals?viewPanel=5', '/slos', '/logs', '/lab', '/runbooks/high-error-rate'];
-    for (const [colorScheme, viewport] of [['dark', { width: 1440, height: 900 }], ['light', { width: 1440, height: 900 }], ['dark', { width: 390, height: 844 }]]) {
-        for (const path of views) {
-            const page = await openPage(browser, stack.url + path, { colorScheme, viewport });
-            await page.waitForSelector('main > *');
-            await sleep(2500);
-            await page.evaluate(axeSource);
-            const found = await page.evaluate(async () => (await globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'] })).violations.map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.target.join(' ') + ' ' + (n.any[0]?.message ?? n.all[0]?.message ?? '')).join(' | ')}`));
-            assert.deepEqual(found, [], `${colorScheme} ${viewport.width} ${path}`);
-            const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-            assert.ok(wider <= 0, `${path} is ${wider} px wider than ${viewport.width}`);
-            await finish(page);
-        }
+test('axe finds nothing in any view, nor where the data is old', async () => {
+    await clearedFaults();
+    // One more console loses its stream-processor now; while the views are looked at its data grows old.
+    const relay = await startRelay(stack.port(8082));
+    const own = await stack.console({ streamProcessor: relay.url });
+    const old = await openPage(browser, own.url);
+    await old.waitForSelector('a.tile');
+    await old.waitForFunction(() => document.querySelector('.live').textContent.startsWith('Live'));
+    relay.cut();
+    for (const path of ['/', '/alerts', '/d/golden-signals', '/d/golden-signals?viewPanel=5', '/slos', '/logs', '/lab', '/runbooks/high-error-rate']) {
+        const page = await openPage(browser, stack.url + path);
+        await page.waitForSelector('main > *');
+        await sleep(1500);
+        await axeFindsNothing(page, path, [['dark', WIDE], ['light', WIDE], ['dark', PHONE]]);
+        await finish(page);
     }
+    await old.waitForSelector('.strip-warning:has-text("Data from")', { timeout: 60000 });
+    assert.match(await text(old, '.strip-warning'), /Data from \d\d:\d\d:\d\d\. .*stream-processor is down/);
+    assert.match(await text(old, '.live'), /behind/);
+    await axeFindsNothing(old, 'old data');
+    await finish(old);
+    await own.kill();
+});
+
+test('without a simulator Lab says so and offers no fault', async () => {
+    const own = await stack.console({ simulator: `http://127.0.0.1:${await freePort()}` });
+    const page = await openPage(browser, `${own.url}/lab`);
+    await page.waitForSelector('.no-simulator:has-text("No simulator on this platform")');
+    assert.ok(await page.getByRole('button', { name: 'Start the fault' }).isDisabled());
+    // The browser itself notes each answer of 502 or 503.
+    assert.deepEqual(page.complaints.filter((c) => !/Failed to load resource/.test(c)), []);
+    await page.context().close();
+    await own.kill();
+});
+
+test('Lab says why a fault is quiet, and knows what Prometheus alone found', async () => {
+    for (const fault of [{ type: 'error_burst', service: 'api-service', region: 'us-east-1', magnitude: 0.02 }, { type: 'traffic_surge', service: 'auth-service', region: 'us-east-1', magnitude: 2 }]) {
+        assert.ok((await startFault({ ...fault, duration: '3s' })).ok);
+    }
+    const page = await openPage(browser, `${stack.url}/lab`);
+    await page.waitForSelector('tr:has-text("Error burst 2 %"):has-text("under the limit, rightly quiet")');
+    await page.waitForSelector('tr:has-text("Traffic surge"):has-text("no rule looks at this")');
+    // A budget burns for minutes before its alert: that answer is made up.
+    await page.route(/query_range/, (route) => route.fulfill({ json: { status: 'success', data: { resultType: 'matrix', result: [
+        { metric: { alertname: 'ErrorBudgetBurnRateSlow', service_name: 'api-service' }, values: [[Date.now() / 1000 + 45, '1']] }] } } }));
+    await page.reload();
+    await page.waitForSelector('tr:has-text("Error burst 2 %"):has-text("found by Prometheus, ErrorBudgetBurnRateSlow")');
+    await finish(page);
+});
+
+test('budgets are sorted by what ends first, and say why nothing fires', async () => {
+    // A budget needs hours to be spent, so these answers are made up; all else is the page's own.
+    const page = await openPage(browser, `${stack.url}/alerts`);
+    const slos = [['a-calm', 0.9, 0.2], ['b-soon', 0.5, 4], ['c-spent', -0.1, 30], ['d-later', 0.9, 4]];
+    await page.route(/\/api\/prometheus\/query\?/, (route) => {
+        const q = new URL(route.request().url()).searchParams.get('query');
+        const figures = (of) => slos.map((s) => ({ metric: { sloth_id: s[0], sloth_service: s[0], sloth_slo: 'availability' }, value: [0, String(of(s))] }));
+        const result = q === 'slo:objective:ratio' ? figures(() => 0.999) : q === 'slo:period_error_budget_remaining:ratio' ? figures((s) => s[1]) : q === 'slo:history_covered:ratio' ? figures(() => 0.5)
+            : q.includes('rate(5m|30m') ? figures((s) => s[2] * 0.001).map((r) => ({ ...r, metric: { ...r.metric, __name__: 'slo:sli_error:ratio_rate1h' } })) : [];
+        return route.fulfill({ json: { status: 'success', data: { resultType: 'vector', result } } });
+    });
+    await page.keyboard.press('4');
+    await page.waitForSelector('.slo');
+    assert.deepEqual(await page.locator('.slo h2').allTextContents(), ['c-spent', 'b-soon', 'd-later', 'a-calm']);
+    const [spent, soon, , calm] = await page.locator('.slo').allTextContents();
+    assert.match(spent, /It is spent/);
+    assert.match(soon, /3.d.18.h/, 'half of 30 days at 4 times the rate');
+    assert.match(calm, /Not at this rate/);
+    assert.match(soon, /Both windows must pass the mark to fire\./);
+    await finish(page);
 });
 
 test('a lost connection is said, tried again, and the page is live again by itself', async () => {
@@ -265,6 +452,7 @@ test('a lost connection is said, tried again, and the page is live again by itse
     await own.kill();
     await page.waitForSelector('.strip-warning:has-text("Trying again in")', { timeout: 15000 });
     assert.match(await text(page, '.strip-warning'), /Data from \d\d:\d\d:\d\d/);
+    await axeFindsNothing(page, 'a lost connection');
     await own.start();
     await page.waitForSelector('.strip-warning', { state: 'hidden', timeout: 20000 });
     await page.waitForFunction(() => document.querySelector('.live').textContent.startsWith('Live'));

@@ -1,7 +1,7 @@
 // A whole local stack of this build in a temporary directory, on ports of its own, and a browser to look at it.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, existsSync, openSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -21,6 +21,36 @@ export function findChromium() {
 const isFree = (port) => new Promise((done) => {
     const server = createServer().once('error', () => done(false)).once('listening', () => server.close(() => done(true))).listen(port, '127.0.0.1');
 });
+
+export const freePort = () => new Promise((done) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+        const { port } = server.address();
+        server.close(() => done(port));
+    });
+});
+
+/** A way to another address that can be cut. */
+export function startRelay(to) {
+    const { hostname, port } = new URL(to);
+    const sockets = new Set();
+    const server = createServer((near) => {
+        const far = connect(Number(port), hostname);
+        for (const [a, b] of [[near, far], [far, near]]) {
+            sockets.add(a);
+            a.on('error', () => b.destroy()).on('close', () => {
+                sockets.delete(a);
+                b.destroy();
+            }).pipe(b);
+        }
+    });
+    return new Promise((done) => server.listen(0, '127.0.0.1', () => done({
+        url: `http://127.0.0.1:${server.address().port}`,
+        cut: () => {
+            server.close();
+            sockets.forEach((s) => s.destroy());
+        },
+    })));
+}
 
 async function freeOffset() {
     for (;;) {
@@ -74,11 +104,11 @@ export async function startStack(more = []) {
     });
     return {
         url, port, directory,
-        /** One more console over the same platform, to stop and start. */
-        async console() {
-            const own = offset + 3001;
-            const argv = [join(programs, 'console'), `--listen=127.0.0.1:${own}`, `--bus-url=embedded:${directory}/data/bus`, `--stream-processor-url=${port(8082)}`, `--prometheus-url=${port(9090)}`,
-                `--alertmanager-url=${port(9093)}`, `--simulator-url=${port(8081)}`, `--dashboards=${source}/dashboards`, `--runbooks=${source}/runbooks`];
+        /** One more console over the same platform, to stop and start; it may look at other addresses. */
+        async console({ streamProcessor = port(8082), simulator = port(8081) } = {}) {
+            const own = await freePort();
+            const argv = [join(programs, 'console'), `--listen=127.0.0.1:${own}`, `--bus-url=embedded:${directory}/data/bus`, `--stream-processor-url=${streamProcessor}`, `--prometheus-url=${port(9090)}`,
+                `--alertmanager-url=${port(9093)}`, `--simulator-url=${simulator}`, `--dashboards=${source}/dashboards`, `--runbooks=${source}/runbooks`];
             let process_ = null;
             const self = {
                 url: `http://127.0.0.1:${own}`,

@@ -1,5 +1,6 @@
 // Lab: break something, and watch the truth beside what was detected.
 import * as alerts from '../alerts.ts';
+import { range, type Matrix } from '../api.ts';
 import { tail } from '../chance.ts';
 import { h, replaceWhen, setText } from '../dom.ts';
 import { endFault, type Fault, faults, readFaults, startFault } from '../faults.ts';
@@ -55,6 +56,24 @@ function look(fault: Fault): Found {
     const fired = live.state.transitions.find((t) => t.state === 'firing' && fits(t) && Date.parse(t.detected_at) >= beginOf(fault) && Date.parse(t.detected_at) <= endOf(fault) + 60000);
     const cleared = fired && live.state.transitions.find((t) => t.state === 'resolved' && t.fingerprint === fired.fingerprint && t.sequence === fired.sequence + 1);
     return { fired, cleared };
+}
+
+// Rules of Prometheus that a kind of fault may make fire, and what of them fired over the faults of the table.
+const PROMETHEUS_RULES: Record<string, RegExp> = { error_burst: /^HighErrorRate$|^ErrorBudgetBurnRate/, latency_spike: /^HighLatencyP99$/, region_outage: /^TelemetryAbsent$/ };
+const STEP_S = 15;
+let noted: Matrix[] = [];
+async function readNoted(shown: Fault[]): Promise<void> {
+    const now = live.now() / 1000;
+    const from = Math.max(now - 6 * 3600, Math.min(...shown.map((x) => beginOf(x) / 1000)) - 60);
+    noted = shown.length === 0 ? [] : await range('ALERTS{alertstate="firing"}', from, now, STEP_S);
+}
+/** The first that fired after the fault began and hadn't before; to the step of the query. */
+function lookInPrometheus(fault: Fault): { name: string; at: number } | undefined {
+    const begin = beginOf(fault) / 1000;
+    const fits = (m: Record<string, string>): boolean => !!PROMETHEUS_RULES[fault.type]?.test(m['alertname'] ?? '') && (!fault.service || !m['service_name'] || m['service_name'] === fault.service) && (!fault.region || !m['cloud_region'] || m['cloud_region'] === fault.region);
+    return noted.filter((a) => fits(a.metric) && !a.values.some(([t]) => t <= begin && t > begin - 60))
+        .map((a) => ({ name: a.metric['alertname']!, at: (a.values.find(([t]) => t > begin)?.[0] ?? Infinity) * 1000 }))
+        .filter((a) => a.at <= endOf(fault) + 600000).sort((a, b) => a.at - b.at)[0];
 }
 
 /** Seconds from a burst's begin until the shortest window shows it; null: it may never. */
@@ -192,6 +211,9 @@ export function makeLab(): View {
         if (found.fired) {
             return ['found', 'done'];
         }
+        if (lookInPrometheus(fault)) {
+            return ['found by Prometheus', 'done'];
+        }
         if (fault.state === 'cancelled') {
             return ['ended before it began', 'muted'];
         }
@@ -208,12 +230,13 @@ export function makeLab(): View {
     };
 
     const paintTable = (): void => {
-        const list = [...faults.list].sort((a, b) => beginOf(b) - beginOf(a)).slice(0, 12);
+        const list = latest();
         const rows = list.map((x) => {
             const found = look(x);
             const [text, tone] = verdictOf(x, found);
-            return { id: x.id, name: kindOf(x.type).name + magnitudeText(x), where: where(x), began: f.when(beginOf(x), live.now(), true), found: found.fired ? f.delay(Date.parse(found.fired.detected_at) - beginOf(x)) : f.DASH,
-                cleared: found.cleared ? f.delay(Math.max(0, Date.parse(found.cleared.detected_at) - endOf(x))) : x.state === 'active' ? 'running' : found.fired ? 'not yet' : f.DASH, text, tone, fired: found.fired };
+            const other = found.fired ? undefined : lookInPrometheus(x);
+            return { id: x.id, name: kindOf(x.type).name + magnitudeText(x), where: where(x), began: f.when(beginOf(x), live.now(), true), found: found.fired ? f.delay(Date.parse(found.fired.detected_at) - beginOf(x)) : other ? `about ${f.duration(other.at - beginOf(x))}` : f.DASH,
+                cleared: found.cleared ? f.delay(Math.max(0, Date.parse(found.cleared.detected_at) - endOf(x))) : x.state === 'active' ? 'running' : found.fired ? 'not yet' : f.DASH, text: other ? `${text}, ${other.name}` : text, tone, fired: found.fired };
         });
         replaceWhen(table, JSON.stringify(rows.map(({ fired, ...r }) => [r, fired?.alert_id])), () => [h('div.section-head', {}, h('h2', {}, 'How well it was found'), h('span.faint.small', {}, 'truth against detection, of this simulator’s faults')),
             rows.length === 0 ? h('p.muted', {}, 'No fault yet. Start one on the left; its truth and its detection show here.') : h('div.scroll-x', { tabindex: '0' }, h('table', {}, h('thead', {}, h('tr', {}, ['Fault', 'Where', 'Began'].map((x) => h('th', {}, x)), h('th.r', {}, 'Found after'), h('th.r', {}, 'Cleared after'), h('th', {}, 'Verdict'))),
@@ -300,12 +323,21 @@ export function makeLab(): View {
         paintTable();
         paintRunning();
     }
+    let turn = 0;
+    const latest = (): Fault[] => [...faults.list].sort((a, b) => beginOf(b) - beginOf(a)).slice(0, 12);
+    const askPrometheus = (): void => void readNoted(latest()).then(paintTable, () => undefined);
     const timer = window.setInterval(() => {
         if (!document.hidden) {
             void Promise.all([readFaults(), history?.poll()]).then(paint);
+            if (++turn % STEP_S === 0) {
+                askPrometheus();
+            }
         }
     }, 1000);
-    void readFaults().then(paint);
+    void readFaults().then(() => {
+        paint();
+        askPrometheus();
+    });
     return { element, title: 'Lab', update: paint, navigated: () => true, keys: { '/': () => slider.focus() }, destroy: () => {
         clearInterval(timer);
         plot?.destroy();

@@ -1,7 +1,7 @@
 // Logs: the live tail of logs.raw, filtered where it is kept; newest on top, opened in place.
 import * as alerts from '../alerts.ts';
 import { get, query } from '../api.ts';
-import { fragment, h, replace, replaceWhen, setText } from '../dom.ts';
+import { h, replace, replaceWhen, setText } from '../dom.ts';
 import * as f from '../format.ts';
 import * as icons from '../icons.ts';
 import * as live from '../live.ts';
@@ -25,7 +25,7 @@ interface Answer {
 }
 
 const KEPT = 5000;
-const STEP = 300;
+const AROUND = 20; // rows drawn above and below those that are seen
 const SEVERITIES: [string, string][] = [['', 'All'], ['DEBUG', 'DEBUG and above'], ['INFO', 'INFO and above'], ['WARN', 'WARN and above'], ['ERROR', 'ERROR and above']];
 
 function lineElement(line: Line, open: () => void, isOpen: boolean): HTMLElement {
@@ -41,7 +41,7 @@ function lineElement(line: Line, open: () => void, isOpen: boolean): HTMLElement
 function lineDetail(line: Line): HTMLElement {
     const r = line.record;
     const pair = (name: string, ...value: (Node | string)[]): HTMLElement => h('div', {}, h('dt.faint', {}, name), h('dd', {}, value));
-    return h('dl.log-detail', {},
+    return h('dl.log-detail', {}, r.body.length > 90 ? pair('message', r.body) : '',
         r.trace_id ? pair('trace', h('code', {}, r.trace_id), ' · ', h('a', { href: `/logs?${query({ trace: r.trace_id })}` }, 'all lines of this trace')) : '',
         r.span_id ? pair('span', h('code', {}, r.span_id)) : '',
         pair('event time', `${f.clockMs(r.time_unix_ms)} ${f.zone()}, on the bus ${Math.max(0, line.appended_unix_ms - r.time_unix_ms)} ms later`),
@@ -52,7 +52,6 @@ export function makeLogs(): View {
     let lines: Line[] = []; // newest first
     let newer: Line[] = []; // came while it was paused
     let last = 0;
-    let shown = STEP;
     let paused = false;
     let opened = 0;
     let failure = '';
@@ -90,26 +89,73 @@ export function makeLogs(): View {
                 h('p.muted', {}, `Services: ${services.join(', ')}`), h('p', {}, button('Show everything', () => setParams({ 'var-service': null, 'var-region': null, severity: null, trace: null, q: null, from: null, to: null, alert: null })))));
             return;
         }
-        replace(body, fragment(lines.slice(0, shown).map((l) => rowOf(l))));
+        draw();
     };
+
+    // Only the rows that are seen, and some around, are in the document. All have one height but the one that is open.
+    const above = h('div', { 'aria-hidden': 'true' });
+    const below = h('div', { 'aria-hidden': 'true' });
+    const drawn = new Map<number, HTMLElement>();
+    let rowHeight = 22;
+    let openHeight = 0; // of the detail
+    function draw(): void {
+        if (above.parentElement !== body) {
+            drawn.clear();
+            replace(body, above, below);
+        }
+        const openAt = opened === 0 ? -1 : lines.findIndex((l) => l.n === opened);
+        const extra = (rows: number): number => (openAt >= 0 && openAt < rows ? openHeight : 0);
+        const plain = Math.floor(body.scrollTop / rowHeight);
+        const top = extra(plain) > 0 ? Math.max(openAt, Math.floor((body.scrollTop - openHeight) / rowHeight)) : plain;
+        const first = Math.max(0, Math.min(top, lines.length - 1) - AROUND);
+        const end = Math.min(lines.length, top + Math.ceil(body.clientHeight / rowHeight) + AROUND);
+        const wanted = lines.slice(first, end);
+        const numbers = new Set(wanted.map((l) => l.n));
+        for (const [n, row] of drawn) {
+            if (!numbers.has(n)) {
+                row.remove();
+                drawn.delete(n);
+            }
+        }
+        let last_: Element = above;
+        for (const line of wanted) { // what is there already isn't touched: it may have the focus
+            const row = drawn.get(line.n) ?? rowOf(line);
+            drawn.set(line.n, row);
+            if (last_.nextElementSibling !== row) {
+                last_.after(row);
+            }
+            last_ = row;
+        }
+        above.style.height = `${first * rowHeight + extra(first)}px`;
+        below.style.height = `${(lines.length - end) * rowHeight + extra(lines.length) - extra(end)}px`;
+        measure(wanted);
+    }
+    /** The rows' height changes with the width of the page and its type. */
+    function measure(wanted: Line[]): void {
+        const closed = wanted.find((l) => l.n !== opened);
+        const height = closed ? drawn.get(closed.n)!.offsetHeight : 0;
+        const detail = drawn.get(opened);
+        openHeight = detail ? detail.offsetHeight - (height || rowHeight) : openHeight;
+        if (height > 0 && height !== rowHeight) {
+            rowHeight = height;
+            draw();
+        }
+    }
     const rowOf = (line: Line): HTMLElement => {
         const isOpen = opened === line.n;
         const row = lineElement(line, () => {
             const before = opened;
             opened = isOpen ? 0 : line.n;
-            const old = lines.find((l) => l.n === before);
-            const oldRow = body.querySelector(`[data-n="${before}"]`);
-            if (old && oldRow && before !== line.n) {
-                oldRow.replaceWith(rowOf(old));
+            for (const n of [before, line.n]) {
+                drawn.get(n)?.remove();
+                drawn.delete(n);
             }
-            const fresh = rowOf(line);
-            body.querySelector(`[data-n="${line.n}"]`)?.replaceWith(fresh);
-            fresh.querySelector<HTMLElement>('.log-line')?.focus();
             if (opened !== 0) {
                 stop();
             }
+            draw();
+            drawn.get(line.n)?.querySelector<HTMLElement>('.log-line')?.focus();
         }, isOpen);
-        row.dataset['n'] = String(line.n);
         if (isOpen) {
             row.append(lineDetail(line));
         }
@@ -132,7 +178,6 @@ export function makeLogs(): View {
         opened = 0;
         lines = [...newer, ...lines].slice(0, KEPT);
         newer = [];
-        shown = STEP;
         body.scrollTop = 0;
         paintLines();
         paintState();
@@ -141,7 +186,7 @@ export function makeLogs(): View {
     async function poll(): Promise<void> {
         const of = epoch;
         try {
-            const answer = await get<Answer>(`/api/logs?${query({ ...clean(filterQuery()), after: last, limit: last === 0 ? 300 : 1000 })}`);
+            const answer = await get<Answer>(`/api/logs?${query({ ...clean(filterQuery()), after: last, limit: 1000 })}`);
             if (of !== epoch) {
                 return;
             }
@@ -150,22 +195,16 @@ export function makeLogs(): View {
             loaded = true;
             if (answer.last < last) { // the console began anew
                 last = 0;
+                lines = []; // it numbers from one again
+                newer = [];
                 return;
             }
             last = answer.last;
             if (paused) {
                 newer = [...answer.lines, ...newer].slice(0, KEPT);
             } else if (answer.lines.length > 0) {
-                const wasEmpty = lines.length === 0;
                 lines = [...answer.lines, ...lines].slice(0, KEPT);
-                if (wasEmpty) {
-                    paintLines();
-                } else {
-                    body.prepend(fragment(answer.lines.slice(0, STEP).map(rowOf)));
-                    while (body.children.length > shown) {
-                        body.lastElementChild!.remove();
-                    }
-                }
+                paintLines();
             } else if (isFirst) {
                 paintLines();
             }
@@ -242,7 +281,6 @@ export function makeLogs(): View {
         newer = [];
         last = 0;
         loaded = false;
-        shown = STEP;
         opened = 0;
         paused = false;
         paintFilters();
@@ -265,10 +303,8 @@ export function makeLogs(): View {
         if (body.scrollTop > 30 && !paused) {
             stop();
         }
-        if (body.scrollTop + body.clientHeight > body.scrollHeight - 400 && shown < lines.length) {
-            const more = lines.slice(shown, shown + STEP);
-            shown += STEP;
-            body.append(fragment(more.map(rowOf)));
+        if (lines.length > 0 && above.parentElement === body) {
+            draw();
         }
     });
     const open = (): HTMLElement[] => [...body.querySelectorAll<HTMLElement>('.log-line')];
