@@ -174,7 +174,7 @@ test('a fault started in Lab is a red tile within ten seconds, explains itself, 
     assert.ok(found < 10000, `found after ${found} ms`);
     assert.match(await text(overview, 'h1.verdict'), /api-service in us-east-1 fails/);
     assert.match(await overview.locator('a.tile.is-firing').textContent(), /api-service, us-east-1: Firing/);
-    await page.waitForSelector('.strip-critical:has-text("api-service, us-east-1")');
+    await page.waitForSelector('.strip-critical:has-text("api-service in us-east-1 fails")');
     await page.waitForSelector('.lab-step.done-step:has-text("Alert fired")');
     await page.waitForSelector('.lab-step.done-step:has-text("Notified")', { timeout: 15000 });
     // Why?

@@ -51,20 +51,20 @@ function healthy(total: number): Verdict {
     };
 }
 
-function several(alerts: Alert[]): { subject: string; rest: string } {
+function several(alerts: Alert[], old: boolean): { subject: string; rest: string } {
     const services = [...new Set(alerts.map((a) => a.service))];
     const regions = [...new Set(alerts.map((a) => a.region))];
     const all = live.pairs();
     if (regions.length === 1 && services.length > 1 && new Set(all.filter((s) => s.region === regions[0]).map((s) => s.service)).size === services.length) {
-        return { subject: `Every service in ${regions[0]}`, rest: 'is failing' };
+        return { subject: `Every service in ${regions[0]}`, rest: past(old, 'is failing', 'was failing') };
     }
     if (services.length === 1 && regions.length > 1) {
         const of = new Set(all.filter((s) => s.service === services[0]).map((s) => s.region)).size;
-        return { subject: services[0]!, rest: regions.length === of ? `fails in all ${of} regions` : `fails in ${regions.length} of ${of} regions` };
+        return { subject: services[0]!, rest: `${past(old, 'fails', 'failed')} in ${regions.length === of ? 'all' : `${regions.length} of`} ${of} regions` };
     }
     if (services.length === 1) {
         const worst = alerts[0]!;
-        return { subject: `${worst.service} in ${worst.region}`, rest: whatIsWrong(worst) };
+        return { subject: `${worst.service} in ${worst.region}`, rest: whatIsWrong(worst, old) };
     }
     return { subject: plural(alerts.length, 'alert', 'alerts'), rest: `in ${plural(services.length, 'service', 'services')}` };
 }
@@ -116,7 +116,7 @@ export function verdict(near: number): Verdict {
     if (alerts.length === 1) {
         return { subject: `${at}${alerts[0]!.service} in ${alerts[0]!.region}`, rest: whatIsWrong(alerts[0]!, old), below, level };
     }
-    const words = several(alerts);
+    const words = several(alerts, old);
     return { subject: at + words.subject, rest: words.rest, below, level };
 }
 
