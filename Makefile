@@ -99,6 +99,14 @@ test-cov: install ## tests with line coverage; fails under 80 % of lib/ and apps
 lint: install ## format, layers, clang and clang-tidy, shell, YAML, rules, dashboards
 	@scripts/lint
 
+.PHONY: lint-helm
+lint-helm: ## the charts, without a cluster: linted, rendered with each set of values, looked at; bad values are refused (needs Go or HELM=…)
+	@scripts/lint-helm
+
+.PHONY: chart-schemas
+chart-schemas: ## helm/*/values.schema.json anew, from helm/schema/
+	@scripts/make-chart-schemas
+
 .PHONY: docs
 docs: build-native ## docs/CONFIGURATION.md anew, from the programs' own tables
 	@scripts/print-configuration build/bin > docs/CONFIGURATION.md
