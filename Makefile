@@ -36,6 +36,23 @@ smoke-test: build-native ## checks a running platform from outside: pages, topic
 load-test: build-native ## RPS more requests a second (default 100) on the running platform's bus, a tenth of them failing, for 2 minutes
 	@OBS_BUS_URL='$(BUS_URL)' scripts/load_test --target-rps $(RPS) --error-rate 0.1 --duration 120 $(ARGS)
 
+##@ On Kubernetes
+.PHONY: run
+run: build cluster deploy ## all of it from zero: images, kind cluster, releases
+	@echo "make port-forward opens it on this machine; make smoke-test checks it; make clean takes it down."
+
+.PHONY: cluster
+cluster: ## kind cluster `observability` with namespaces, roles, network policies, metrics-server (K8S_CONTEXT=…: prepares that cluster instead)
+	@scripts/k8s/cluster.sh
+
+.PHONY: deploy
+deploy: ## Helm releases: Kafka's operator, obs (monitoring, Kafka), workload-sim, stream-proc, metrics-br, …; waits for each
+	@scripts/k8s/deploy.sh
+
+.PHONY: port-forward
+port-forward: ## Grafana 3000 (admin / observability123), Prometheus 9090, metrics-bridge 8080, console 3001; Ctrl-C ends it
+	@scripts/k8s/port-forward.sh
+
 ##@ Build and test
 .PHONY: install
 install: ## all packages needed to build, run and test; safe to repeat; nothing is started or left enabled
@@ -161,7 +178,7 @@ fuzz: install ## each fuzz target for FUZZ_SECONDS (default 60)
 
 ##@ Other
 .PHONY: clean
-clean: ## removes build/ and, after asking, the recorded data under var/ (FORCE=1: without asking)
+clean: ## removes build/, what was made on kind and, after asking, the recorded data under var/ (FORCE=1: without asking)
 	@FORCE='$(FORCE)' scripts/clean
 
 .PHONY: help

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Grafana, Prometheus, the bridge and, where it is deployed, the console on this machine's loopback address, until Ctrl-C (make port-forward).
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+source scripts/k8s/common.sh
+
+need kubectl
+need_cluster
+
+forwards=(
+    "$stack_namespace svc/obs-grafana 3000:80"
+    "$stack_namespace svc/obs-kube-prometheus-stack-prometheus 9090:9090"
+    "$apps_namespace svc/metrics-bridge 8080:8080"
+)
+if kube --namespace "$apps_namespace" get service console >/dev/null 2>&1; then
+    forwards+=("$apps_namespace svc/console 3001:3000")
+fi
+
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
+trap 'exit 0' INT TERM
+
+for forward in "${forwards[@]}"; do
+    read -r namespace service ports <<<"$forward"
+    kube --namespace "$namespace" get "$service" >/dev/null 2>&1 || fail "There is no $service in $namespace: make deploy first."
+    if (exec 3<>"/dev/tcp/127.0.0.1/${ports%%:*}") 2>/dev/null; then
+        fail "Port ${ports%%:*} is taken on this machine; something else (make local?) listens there."
+    fi
+done
+for forward in "${forwards[@]}"; do
+    read -r namespace service ports <<<"$forward"
+    kube --namespace "$namespace" port-forward --address 127.0.0.1 "$service" "$ports" >/dev/null &
+done
+
+echo "Grafana         http://127.0.0.1:3000/$([[ $values == dev ]] && echo '          admin / observability123')"
+echo "Prometheus      http://127.0.0.1:9090/"
+echo "metrics-bridge  http://127.0.0.1:8080/metrics"
+if ((${#forwards[@]} > 3)); then
+    echo "console         http://127.0.0.1:3001/          password: kubectl --context $context -n $apps_namespace get secret console-token -o 'jsonpath={.data.token}' | base64 -d"
+fi
+echo "Ctrl-C ends it."
+wait -n || true
+fail "A forward has ended (its pod is gone?): start again."

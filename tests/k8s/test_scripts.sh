@@ -1,0 +1,114 @@
+#!/usr/bin/env bash
+# scripts/k8s/*.sh without a cluster: docker, kind, kubectl and helm are stand-ins that remember what exists and write down what they were
+# asked. What is checked is the scripts' own business: order, idempotence, what is said when something is missing, and that clean touches
+# nothing else. Whether a cluster takes what they send is checked elsewhere (make test-k8s).
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir -p "$work/bin" "$work/state"
+export K8S_TEST_STATE=$work/state K8S_TEST_LOG=$work/log
+failures=0
+
+cat >"$work/bin/stand-in" <<'EOF'
+#!/usr/bin/env bash
+tool=$(basename "$0")
+echo "$tool $*" >>"$K8S_TEST_LOG"
+state=$K8S_TEST_STATE
+case "$tool $*" in
+    "docker image inspect "*) [[ ! -f $state/no-images ]] ;;
+    "kind get clusters") [[ ! -f $state/cluster ]] || echo observability ;;
+    "kind create cluster "*) touch "$state/cluster" ;;
+    "kind delete cluster "*) rm "$state/cluster" ;;
+    "helm --kube-context "*" upgrade --install "*) touch "$state/release-$5" ;;
+    "helm --kube-context "*" status "*) [[ -f $state/release-$4 ]] ;;
+    "helm --kube-context "*" uninstall "*) rm "$state/release-$4" ;;
+    *" get endpointslices "*ports*) echo 6444 ;;
+    *" get endpointslices "*) echo "172.18.0.4/32 172.18.0.5/32 " ;;
+    *" get nodes "*) echo "172.18.0.4/32 fc00::5/32 " ;;
+    *" get secret console-token "*) [[ ! -f $state/token ]] || echo dG9rZW4= ;;
+    *" get secret "*) [[ ! -f $state/no-secrets ]] ;;
+    *" get crd "*) [[ -f $state/release-strimzi ]] ;;
+    *" apply --filename -") cat >"$state/applied" ;;
+    *" apply --server-side"*) cat >/dev/null ;;
+esac
+EOF
+chmod +x "$work/bin/stand-in"
+for tool in docker kind kubectl helm; do ln -s stand-in "$work/bin/$tool"; done
+
+run() { # run NAME COMMAND...: its output in $work/out
+    : >"$K8S_TEST_LOG"
+    PATH=$work/bin:$PATH timeout 60 "$@" >"$work/out" 2>&1
+}
+check() {
+    if [[ $2 == yes ]]; then echo "ok      $1"; else
+        echo "FAILED  $1"
+        sed 's/^/        /' "$K8S_TEST_LOG" "$work/out"
+        failures=$((failures + 1))
+    fi
+}
+holds() { if "$@" >/dev/null 2>&1; then echo yes; else echo no; fi; }
+line_of() { grep -nE -m1 -- "$1" "$K8S_TEST_LOG" | cut -d: -f1; }
+in_order() { # each pattern's first line comes after the one before
+    local last=0 line pattern
+    for pattern in "$@"; do
+        line=$(line_of "$pattern")
+        [[ -n $line && $line -gt $last ]] || { echo "not in order: $pattern" >>"$work/out"; return 1; }
+        last=$line
+    done
+}
+
+# What is missing is named with the place where it is to be had.
+mkdir "$work/few"
+for tool in bash dirname cat env; do ln -s "$(command -v "$tool")" "$work/few/$tool"; done
+PATH=$work/few "$(command -v timeout)" 60 "$(command -v bash)" scripts/k8s/cluster.sh >"$work/out" 2>&1
+status=$?
+: >"$K8S_TEST_LOG"
+check "cluster names every tool that is missing" "$(holds test "$status" -eq 1 -a "$(grep -c 'is missing' "$work/out")" -eq 4)"
+check "and says where to get it" "$(holds grep -q 'kind.sigs.k8s.io' "$work/out")"
+
+run scripts/k8s/delete.sh
+check "clean does nothing where there is no cluster" "$(holds test $? -eq 0 -a "$(grep -vc 'get clusters' "$K8S_TEST_LOG")" -eq 0)"
+
+run scripts/k8s/deploy.sh
+check "deploy refuses without a cluster" "$(holds test $? -eq 1 -a -n "$(grep 'make cluster' "$work/out")")"
+
+run scripts/k8s/cluster.sh
+check "cluster makes kind's cluster, then namespaces, policies, metrics-server" "$(holds in_order 'kind create' 'namespaces.yaml' 'apply --filename -$' 'metrics-server')"
+check "policies name the real endpoints" "$(holds test "$(grep -c 'cidr: 172.18.0.5/32' "$work/state/applied")" -eq "$(grep -c '^[^#]*192.0.2.1/32' k8s/network-policies.yaml)")"
+check "and the nodes, and the real port" "$(holds grep -q 'cidr: fc00::5/128' "$work/state/applied")"
+check "no documentation address is left" "$(holds test "$(grep -v '^#' "$work/state/applied" | grep -cE '192\.0\.2|198\.51|6443')" -eq 0)"
+run scripts/k8s/cluster.sh
+check "cluster a second time makes none" "$(holds test $? -eq 0 -a -z "$(line_of 'kind create')")"
+
+touch "$work/state/no-images"
+run scripts/k8s/deploy.sh
+check "deploy says that images are missing before it changes anything" "$(holds test $? -eq 1 -a -n "$(grep 'make build' "$work/out")" -a -z "$(line_of 'upgrade')")"
+rm "$work/state/no-images"
+
+run scripts/k8s/deploy.sh
+check "deploy succeeds" "$(holds test $? -eq 0)"
+check "operator, stack, Kafka, topics, then programs" \
+    "$(holds in_order 'install strimzi' 'install obs ' 'wait kafka/kafka' 'wait kafkatopics' 'install workload-sim' 'install stream-proc' 'install metrics-br')"
+check "kind takes the values of dev" "$(holds test -z "$(grep 'values-prod' "$K8S_TEST_LOG")")"
+check "nothing goes to another context" "$(holds test -z "$(grep -E '^(kubectl|helm)' "$K8S_TEST_LOG" | grep -v -- 'context kind-observability' | grep -vE '^helm (show|dependency)')")"
+touch "$work/state/token"
+run scripts/k8s/deploy.sh
+check "deploy a second time succeeds" "$(holds test $? -eq 0)"
+
+touch "$work/state/no-secrets"
+K8S_CONTEXT=elsewhere run scripts/k8s/deploy.sh
+check "elsewhere a missing secret is told with the command that makes it" "$(holds test $? -eq 1 -a -n "$(grep 'create secret generic grafana-admin' "$work/out")" -a -z "$(line_of 'upgrade')")"
+rm "$work/state/no-secrets"
+K8S_CONTEXT=elsewhere run scripts/k8s/deploy.sh
+check "elsewhere the values are those of prod, and no image is loaded" "$(holds test $? -eq 0 -a -z "$(grep -E 'values-dev|^kind|^docker' "$K8S_TEST_LOG")")"
+
+run scripts/k8s/delete.sh
+check "clean: topics, users, Kafka, then releases, then the cluster" \
+    "$(holds in_order 'delete kafkatopics' 'delete kafkausers' 'delete kafkas' 'delete kafkanodepools' 'uninstall workload-sim' 'uninstall obs' 'uninstall strimzi' 'kind delete cluster --name observability')"
+check "clean leaves no release" "$(holds test -z "$(find "$work/state" -name 'release-[^m]*')")"
+run scripts/k8s/delete.sh
+check "clean a second time does nothing" "$(holds test $? -eq 0 -a "$(grep -vc 'get clusters' "$K8S_TEST_LOG")" -eq 0)"
+
+if ((failures > 0)); then echo "$failures failed"; exit 1; fi
