@@ -9,7 +9,8 @@ spec:
   replicas: {{ int $values.replicas }}
   {{- end }}
   revisionHistoryLimit: 5
-  minReadySeconds: 5
+  {{- /* Longer than a group's session: a partition isn't handed from one pod that leaves to one that leaves next (ADR-018). */}}
+  minReadySeconds: 15
   strategy:
     type: RollingUpdate
     rollingUpdate: {maxSurge: 1, maxUnavailable: 0}
