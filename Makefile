@@ -176,6 +176,15 @@ fuzz: install ## each fuzz target for FUZZ_SECONDS (default 60)
 	@cmake --build --preset fuzz
 	@scripts/fuzz
 
+##@ Images
+.PHONY: compose-config
+compose-config: ## config/compose/*.yml anew, from the local stack's config/
+	@scripts/compose-config "$(CURDIR)/config/compose"
+
+.PHONY: test-compose
+test-compose: ## compose.yaml by the specification's own loader, and what must hold of every service
+	@tests/compose/run.sh
+
 ##@ Other
 .PHONY: clean
 clean: ## removes build/, what was made on kind and, after asking, the recorded data under var/ (FORCE=1: without asking)
