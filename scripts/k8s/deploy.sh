@@ -72,7 +72,6 @@ deploy_app() {
     local release=${1%%:*} chart=${1#*:} more=()
     say "$chart (release $release)"
     if [[ $chart == console ]]; then more=(--set token.generate=false); fi # made above, for Alertmanager too
-    helm dependency update --skip-refresh "helm/$chart" >/dev/null
     helmc upgrade --install "$release" "helm/$chart" --namespace "$apps_namespace" --values "helm/$chart/values-$values.yaml" \
         "${more[@]}" --wait --timeout 5m
 }
