@@ -47,7 +47,7 @@ make_console_token() {
 # Definitions first: Helm installs those of a chart once and never touches them again.
 deploy_operator() {
     say "Strimzi $strimzi_version"
-    helm show crds "$strimzi_chart" --version "$strimzi_version" 2>/dev/null | kube apply --server-side --force-conflicts --filename - >/dev/null
+    helm show crds "$strimzi_chart" --version "$strimzi_version" | kube apply --server-side --force-conflicts --filename - >/dev/null
     helmc upgrade --install strimzi "$strimzi_chart" --version "$strimzi_version" --namespace "$apps_namespace" \
         --values k8s/strimzi-values.yaml --skip-crds --wait --timeout 5m
 }
