@@ -51,14 +51,10 @@ imagePullPolicy: {{ .top.Values.image.pullPolicy }}
 envFrom:
   - configMapRef:
       name: {{ include "obs-library.fullname" .top }}
+{{- with include "obs-library.env" . | trim }}
 env:
-  {{- with .podNameAs }}
-  - name: OBS_{{ upper . }}
-    valueFrom: {fieldRef: {fieldPath: metadata.name}}
-  {{- end }}
-  {{- with include "obs-library.busEnv" .top | trim }}
   {{- . | nindent 2 }}
-  {{- end }}
+{{- end }}
 ports:
   - {name: http, containerPort: {{ int .port }}, protocol: TCP}
 {{ include "obs-library.probes" .top }}
@@ -68,6 +64,14 @@ resources:
 volumeMounts:
   {{- . | nindent 2 }}
 {{- end }}
+{{- end }}
+
+{{- define "obs-library.env" -}}
+{{- with .podNameAs }}
+- name: OBS_{{ upper . }}
+  valueFrom: {fieldRef: {fieldPath: metadata.name}}
+{{- end }}
+{{ include "obs-library.busEnv" .top }}
 {{- end }}
 
 {{/* /readyz waits for the bus and for partitions, so nothing is restarted because Kafka is away: only /healthz decides that. */}}
