@@ -177,6 +177,15 @@ fuzz: install ## each fuzz target for FUZZ_SECONDS (default 60)
 	@scripts/fuzz
 
 ##@ Images
+.PHONY: build
+build: ## container images <program>:local, by docker or buildah (docs/images.md)
+	@scripts/build-images $(ARGS)
+
+.PHONY: test-images
+test-images: ## every image built by buildah on a base by debootstrap, and its program run from it read-only, without a container engine (root; 5 minutes at first)
+	@$(packages) images
+	@tests/images/run.sh
+
 .PHONY: compose-config
 compose-config: ## config/compose/*.yml anew, from the local stack's config/
 	@scripts/compose-config "$(CURDIR)/config/compose"

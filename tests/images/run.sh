@@ -1,0 +1,139 @@
+#!/usr/bin/env bash
+# Builds every image for real and runs what is in it as a container would (make test-images). Needs root, but no container engine.
+#
+# The base is Debian 12 by debootstrap, kept under build/images with buildah's store. Each program runs from its mounted image as the
+# image's user, where the image is read-only and nothing but the program itself listens. All of it happens in a mount namespace of
+# this run's own: no mount outlives it, so nothing of the machine is ever reachable below build/ when that is removed.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+readonly PROGRAMS=(workload-simulator stream-processor metrics-bridge alert-forwarder console)
+readonly WORK=$PWD/build/images
+readonly BASE=localhost/observability-base:bookworm
+readonly MOST_BYTES=60000000
+readonly MOST_FILES=120
+readonly HOST_CERTIFICATES=/etc/ssl/certs/ca-certificates.crt
+
+fail() {
+    printf 'test-images: %s\n' "$@" >&2
+    exit 1
+}
+
+# --- one program, in a network namespace of its own (this script calls itself) ---
+
+# $1: the mounted image, $2: its numeric user, $3: the program, $4…: the image's environment
+run_program() {
+    local root=$1 user=$2 program=$3
+    shift 3
+    local environment=("$@" OBS_BUS_URL=embedded:/tmp/bus) log=$WORK/$program.log chroot pid port line
+    chroot=$(command -v chroot)
+    mount --bind "$root" "$root"
+    mount -o remount,bind,ro "$root"
+    if touch "$root/written" 2>/dev/null; then
+        fail "$program: the image isn't read-only here"
+    fi
+    mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
+    ip link set lo up
+    in_image() { env -i "${environment[@]}" "$chroot" --userspec="$user" --groups='' "$root" "$@"; }
+
+    line=$(in_image "/usr/local/bin/$program" --version)
+    if [[ $program == console ]]; then
+        echo "a-token-of-this-test-only" >"$root/tmp/token"
+        environment+=(OBS_TOKEN_FILE=/tmp/token)
+    fi
+    port=$(printf '%s\n' "${environment[@]}" | sed -n 's/^OBS_LISTEN=0\.0\.0\.0://p')
+    env -i "${environment[@]}" "$chroot" --userspec="$user" --groups='' "$root" "/usr/local/bin/$program" >"$log" 2>&1 &
+    pid=$!
+    curl --silent --fail --output /dev/null --retry 60 --retry-delay 1 --retry-all-errors "http://127.0.0.1:$port/healthz" ||
+        fail "$program: no answer from /healthz on $port" "$(cat "$log")"
+    grep -q "^Uid:[[:space:]]*${user%:*}[[:space:]]" "/proc/$pid/status" || fail "$program: doesn't run as $user"
+    in_image /usr/local/bin/buscat topics >"$WORK/$program.topics" || fail "$program: buscat topics failed in the image"
+    kill -TERM "$pid"
+    wait "$pid" || fail "$program: exit $? after SIGTERM" "$(cat "$log")"
+    echo "    $line: served /healthz on $port as $user, ended by SIGTERM"
+}
+
+if [[ ${1:-} == --run-program ]]; then
+    shift
+    run_program "$@"
+    exit
+fi
+
+# --- the whole run ---
+
+make_base() {
+    if buildah inspect --type image "$BASE" >/dev/null 2>&1; then
+        return
+    fi
+    echo "--- base: Debian 12 by debootstrap"
+    if [[ ! -d $WORK/rootfs ]]; then
+        rm -rf --one-file-system "$WORK/rootfs.new"
+        debootstrap --variant=minbase --include=ca-certificates bookworm "$WORK/rootfs.new" >"$WORK/debootstrap.log" 2>&1 ||
+            fail "debootstrap failed" "$(tail -3 "$WORK/debootstrap.log")"
+        mv "$WORK/rootfs.new" "$WORK/rootfs"
+    fi
+    import_base "$WORK/rootfs"
+    rm -rf --one-file-system "$WORK/rootfs"
+}
+
+# $1: a root directory
+import_base() {
+    local container
+    container=$(buildah from scratch)
+    tar --create --one-file-system --directory "$1" --exclude='./dev/*' --exclude='./proc/*' --exclude='./sys/*' --file "$WORK/base.tar" .
+    buildah add --quiet "$container" "$WORK/base.tar" / >/dev/null
+    rm "$WORK/base.tar"
+    buildah config --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin --cmd /bin/bash "$container"
+    buildah commit --quiet --rm "$container" "$BASE" >/dev/null
+}
+
+# $1: the mounted image, $2: the program
+check_files() {
+    local files bytes found
+    files=$(find "$1" -type f | wc -l)
+    bytes=$(du --summarize --apparent-size --bytes "$1" | cut -f1)
+    ((bytes <= MOST_BYTES)) || fail "$2: $bytes bytes, more than $MOST_BYTES"
+    ((files <= MOST_FILES)) || fail "$2: $files files, more than $MOST_FILES" "$(cd "$1" && find . -type f)"
+    found=$(find "$1" \( -name 'sh' -o -name '*bash' -o -name 'dash' -o -name 'busybox' -o -name 'apt*' -o -name 'dpkg*' -o -perm /6000 \))
+    [[ -z $found ]] || fail "$2: has what it shouldn't" "$found"
+    awk -v bytes="$bytes" -v files="$files" 'BEGIN { printf "    %.1f MB in %d files\n", bytes / 1e6, files }'
+}
+
+# $1: the program
+check_image() {
+    local container root user environment
+    echo "--- $1:local"
+    container=$(buildah from --pull=never "localhost/$1:local")
+    root=$(buildah mount "$container")
+    user=$(buildah inspect --type image "localhost/$1:local" | jq --raw-output .OCIv1.config.User)
+    mapfile -t environment < <(buildah inspect --type image "localhost/$1:local" | jq --raw-output '.OCIv1.config.Env[]')
+    [[ $user =~ ^[1-9][0-9]*:[1-9][0-9]*$ ]] || fail "$1: its user '$user' isn't numeric, or is root"
+    [[ $(buildah inspect --type image "localhost/$1:local" | jq --raw-output '.OCIv1.config.Entrypoint[0]') == "/usr/local/bin/$1" ]] ||
+        fail "$1: its entry point is another program"
+    check_files "$root" "$1"
+    unshare --mount --net --propagation private "$0" --run-program "$root" "$user" "$1" "${environment[@]}"
+    buildah umount "$container" >/dev/null
+    buildah rm "$container" >/dev/null
+}
+
+if [[ ${OBS_OWN_MOUNTS:-} != yes ]]; then
+    ((EUID == 0)) || fail "needs root: it mounts and changes roots (sudo make test-images)"
+    OBS_OWN_MOUNTS=yes exec unshare --mount --propagation private "$0" "$@"
+fi
+
+mkdir -p "$WORK"
+# A store of its own, whatever this machine's settings are.
+printf '[storage]\ndriver = "%s"\ngraphroot = "%s"\nrunroot = "%s"\n' "${STORAGE_DRIVER:-overlay}" "$WORK/store" "$WORK/run" >"$WORK/storage.conf"
+export CONTAINERS_STORAGE_CONF=$WORK/storage.conf BUILDAH_ISOLATION=chroot
+unset STORAGE_DRIVER
+
+make_base
+options=(--build-arg "BASE=$BASE" --pull=never)
+if [[ -e $HOST_CERTIFICATES ]]; then # a proxy's certificate, if this machine is behind one
+    options+=(--volume "$HOST_CERTIFICATES:/run/host-certificates.crt:ro" --build-arg NODE_EXTRA_CA_CERTS=/run/host-certificates.crt)
+fi
+ENGINE=buildah scripts/build-images "${options[@]}"
+for program in "${PROGRAMS[@]}"; do
+    check_image "$program"
+done
+echo "test-images: ${#PROGRAMS[@]} images are small, closed and run"
