@@ -93,7 +93,7 @@ soak: install ## the long form of make chaos: every failpoint, 100 random kills,
 test-asan: install ## all tests under AddressSanitizer and UndefinedBehaviorSanitizer, but faults on Kafka and fast motion, whose waits it stretches
 	@$(call configure,asan)
 	@cmake --build --preset asan
-	@scripts/run-tests asan --parallel $(TEST_JOBS) --exclude-regex test_chaos_kafka --label-exclude 'e2e|browser'
+	@scripts/run-tests asan --parallel $(TEST_JOBS) --exclude-regex 'test_chaos_kafka|test_rolling_update' --label-exclude 'e2e|browser'
 
 .PHONY: test-tsan
 test-tsan: install ## tests of the embedded bus and of everything with threads under ThreadSanitizer
