@@ -13,7 +13,7 @@ const colors = new Map<string, number>();
 
 /** By sorted name, fixed for the page's life. */
 function colorFor(name: string): string {
-    return `--series-${(colors.get(name)! % 5) + 1}`;
+    return `--series-${(colors.get(name)! % 6) + 1}`;
 }
 function register(names: string[]): void {
     [...names].sort().forEach((n) => colors.has(n) || colors.set(n, colors.size));
