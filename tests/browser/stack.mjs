@@ -98,6 +98,7 @@ export async function startStack(more = []) {
     let stopping = false;
     child.once('exit', (code, signal) => stopping || console.error(`the stack ended by itself (${code ?? signal}):\n${readFileSync(log, 'utf8').slice(-3000)}`));
     const url = `http://127.0.0.1:${3000 + offset}`;
+    const consoles = [];
     const port = (base) => `http://127.0.0.1:${base + offset}`;
     await waitFor('the stack is up', () => readFileSync(log, 'utf8').includes('The platform is up'), 60000).catch((e) => {
         throw new Error(`${e.message}\n${readFileSync(log, 'utf8')}`);
@@ -118,11 +119,13 @@ export async function startStack(more = []) {
                 },
                 kill: () => stop(process_, 'SIGKILL'),
             };
+            consoles.push(self);
             await self.start();
             return self;
         },
         async stop() {
             stopping = true;
+            await Promise.all(consoles.map((c) => c.kill())); // a test that failed has left its own
             await stop(child);
             rmSync(directory, { recursive: true, force: true });
         },
