@@ -411,14 +411,21 @@ static bool somebody_follows(void *context)
            strstr(buffer_text(&world->answer), "\nconsole_pages 1\n") != NULL;
 }
 
-static void a_client_that_takes_nothing_is_hung_up_on(void **state)
+/* A connection that has asked for the stream and reads nothing of it. */
+static int open_page(struct world *world)
 {
-    struct world *world = *state;
     static const char request[] = "GET /api/stream HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    start(world, NULL);
     const int fd = connect_to(world->port);
     assert_int_equal(write(fd, request, sizeof request - 1), sizeof request - 1);
     assert_true(process_wait_until(somebody_follows, world, PATIENCE_MS));
+    return fd;
+}
+
+static void a_client_that_takes_nothing_is_hung_up_on(void **state)
+{
+    struct world *world = *state;
+    start(world, NULL);
+    const int fd = open_page(world);
     char *body = malloc(60001);
     assert_non_null(body);
     memset(body, 'x', 60000);
@@ -437,11 +444,8 @@ static void a_client_that_takes_nothing_is_hung_up_on(void **state)
 static void sigterm_ends_it_while_pages_are_open(void **state)
 {
     struct world *world = *state;
-    static const char request[] = "GET /api/stream HTTP/1.1\r\nHost: localhost\r\n\r\n";
     start(world, NULL);
-    const int fd = connect_to(world->port);
-    assert_int_equal(write(fd, request, sizeof request - 1), sizeof request - 1);
-    assert_true(process_wait_until(somebody_follows, world, PATIENCE_MS));
+    const int fd = open_page(world);
     process_signal(world->process, 15);
     assert_int_equal(process_wait(world->process, 10000), 0);
     (void)close(fd);
