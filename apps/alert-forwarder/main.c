@@ -124,19 +124,18 @@ static int check(const struct values *values, struct error *error)
     return 0;
 }
 
-static int run(struct program *program, struct values *values)
+static int run(struct program *program, void *context)
 {
+    struct values *values = context;
     struct error error;
     error_clear(&error);
     if (check(values, &error) != 0) {
-        (void)program_fail(program, "wrong settings", &error);
-        return PROGRAM_USAGE;
+        return program_refuse(program, "wrong settings", &error);
     }
     struct forwarder forwarder = {
         .program = program, .bus = program_bus(program, &error), .targets = (unsigned)values->urls.count};
     if (forwarder.bus == NULL) {
-        (void)program_fail(program, "the bus cannot be used (--bus-url)", &error);
-        return PROGRAM_USAGE;
+        return program_refuse(program, "the bus cannot be used (--bus-url)", &error);
     }
     const int code = create_parts(&forwarder, values, &error) != 0
                          ? program_fail(program, "cannot start", &error)
@@ -241,11 +240,5 @@ int main(int argc, char **argv)
         .setting_count = sizeof settings / sizeof settings[0],
         .default_port = 8084,
     };
-    struct program *program = NULL;
-    int code = program_start(&program, &spec, argc, argv);
-    if (program != NULL) {
-        code = run(program, &values);
-        program_end(program);
-    }
-    return code;
+    return program_run(&spec, argc, argv, run, &values);
 }

@@ -184,20 +184,19 @@ static void end(struct console *console)
     guard_destroy(console->guard);
 }
 
-static int run(struct program *program, const struct values *values)
+static int run(struct program *program, void *context)
 {
+    const struct values *values = context;
     struct error error;
     error_clear(&error);
     struct console console = {.program = program, .bus = program_bus(program, &error)};
     if (console.bus == NULL) {
-        (void)program_fail(program, "the bus cannot be used (--bus-url)", &error);
-        return PROGRAM_USAGE;
+        return program_refuse(program, "the bus cannot be used (--bus-url)", &error);
     }
     if (values->processors.count > LIVE_PROCESSORS) {
         (void)error_set(&error, -1, "%zu stream-processors, at most %d", values->processors.count,
                         LIVE_PROCESSORS);
-        (void)program_fail(program, "wrong settings", &error);
-        return PROGRAM_USAGE;
+        return program_refuse(program, "wrong settings", &error);
     }
     int code = PROGRAM_USAGE;
     if (create_parts(&console, values, &error) != 0) {
@@ -272,11 +271,5 @@ int main(int argc, char **argv)
         .threads = THREADS,
         .waiting_threads = WAITING_THREADS,
     };
-    struct program *program = NULL;
-    int code = program_start(&program, &spec, argc, argv);
-    if (program != NULL) {
-        code = run(program, &values);
-        program_end(program);
-    }
-    return code;
+    return program_run(&spec, argc, argv, run, &values);
 }

@@ -67,14 +67,14 @@ static int serve_and_count(struct bridge *bridge, const struct values *values, s
     return topics_serve(bridge->program, bridge->bus, names, &code, error) ? count(bridge, values) : code;
 }
 
-static int run(struct program *program, struct values *values)
+static int run(struct program *program, void *context)
 {
+    struct values *values = context;
     struct error error;
     error_clear(&error);
     struct bridge bridge = {.program = program, .bus = program_bus(program, &error)};
     if (bridge.bus == NULL) {
-        (void)program_fail(program, "the bus cannot be used (--bus-url)", &error);
-        return PROGRAM_USAGE;
+        return program_refuse(program, "the bus cannot be used (--bus-url)", &error);
     }
     int code = create_parts(&bridge, values, &error) != 0 ? program_fail(program, "cannot start", &error)
                                                           : serve_and_count(&bridge, values, &error);
@@ -142,11 +142,5 @@ int main(int argc, char **argv)
         .setting_count = sizeof settings / sizeof settings[0],
         .default_port = 8080,
     };
-    struct program *program = NULL;
-    int code = program_start(&program, &spec, argc, argv);
-    if (program != NULL) {
-        code = run(program, &values);
-        program_end(program);
-    }
-    return code;
+    return program_run(&spec, argc, argv, run, &values);
 }

@@ -283,8 +283,7 @@ int backtest_run(struct program *program, struct bus *bus, const struct backtest
     error_clear(&error);
     int code = PROGRAM_DONE;
     if (rules_file_load(&b.rules, settings->rules_path, &error) != 0) {
-        (void)program_fail(program, "the rules cannot be used (--backtest)", &error);
-        return PROGRAM_USAGE;
+        return program_refuse(program, "the rules cannot be used (--backtest)", &error);
     }
     if (collect(&b, program, bus, &error) != 0) {
         code = program_fail(program, "cannot read the log again", &error);

@@ -121,8 +121,7 @@ static int run_on_bus(struct program *program, struct bus *bus, const struct val
     settings->partition_count = topics_find(TOPIC_METRICS_RAW)->partitions;
     struct detection_worker *worker = NULL;
     if (detection_worker_create(&worker, program, bus, settings, error) != 0) {
-        (void)program_fail(program, "the rules cannot be used (--rules)", error);
-        return PROGRAM_USAGE;
+        return program_refuse(program, "the rules cannot be used (--rules)", error);
     }
     program_add_route(program, "GET", "/series", show_series, worker);
     program_add_route(program, "GET", "/series/history", history_page_show, worker);
@@ -146,14 +145,20 @@ static struct detector_limits limits_of(const struct values *values)
                                     .idle_after_ms = values->idle_after_ms};
 }
 
-static int run(struct program *program, struct values *values)
+static int run(struct program *program, void *context)
 {
+    const struct values *values = context;
+    if (values->check_rules != NULL) {
+        return check_rules(values->check_rules);
+    }
+    if (values->explain != NULL) {
+        return explain_command_run(values->explain, values->address);
+    }
     struct error error;
     error_clear(&error);
     struct bus *bus = program_bus(program, &error);
     if (bus == NULL) {
-        (void)program_fail(program, "the bus cannot be used (--bus-url)", &error);
-        return PROGRAM_USAGE;
+        return program_refuse(program, "the bus cannot be used (--bus-url)", &error);
     }
     if (values->verify) {
         return verify_run(program, bus, values->json);
@@ -284,13 +289,5 @@ int main(int argc, char **argv)
         .setting_count = sizeof settings / sizeof settings[0],
         .default_port = 8082,
     };
-    struct program *program = NULL;
-    int code = program_start(&program, &spec, argc, argv);
-    if (program != NULL) {
-        code = values.check_rules != NULL ? check_rules(values.check_rules)
-               : values.explain != NULL   ? explain_command_run(values.explain, values.address)
-                                          : run(program, &values);
-        program_end(program);
-    }
-    return code;
+    return program_run(&spec, argc, argv, run, &values);
 }

@@ -197,8 +197,7 @@ static int run(struct simulator *s)
     simulation_init(&s->simulation, s->program);
     replay_init(&s->replay, s->program, s->publisher, &s->progress);
     if (check_use(s, &error) != 0) {
-        (void)program_fail(s->program, "refused", &error);
-        return PROGRAM_USAGE;
+        return program_refuse(s->program, "refused", &error);
     }
     return serve_and_publish(s, &error);
 }

@@ -247,6 +247,17 @@ void program_end(struct program *program)
     free(program);
 }
 
+int program_run(const struct program_spec *spec, int argc, char **argv, program_body *body, void *context)
+{
+    struct program *program = NULL;
+    int code = program_start(&program, spec, argc, argv);
+    if (program != NULL) {
+        code = body(program, context);
+        program_end(program);
+    }
+    return code;
+}
+
 /* --- what it lends ---- */
 
 struct settings *program_settings(struct program *program)
@@ -423,4 +434,10 @@ int program_fail(struct program *program, const char *what, const struct error *
 {
     log_error_with(program->log, what, log_text("why", error->message));
     return PROGRAM_FAILED;
+}
+
+int program_refuse(struct program *program, const char *what, const struct error *error)
+{
+    (void)program_fail(program, what, error);
+    return PROGRAM_USAGE;
 }

@@ -1,12 +1,12 @@
 /* lib/program: the frame of every main: common settings, log, signals, metrics, health pages, the bus, and
  * the exit code.
  *
- *   int main(int argc, char **argv) {
- *       struct my_settings s = {0};
- *       const struct program_spec spec = { .name = "metrics-bridge", .settings = …, .default_port = 8080 };
- *       struct program *program = NULL;
- *       int code = program_start(&program, &spec, argc, argv);   // --help, --version, refusals: answered,
- * code is the exit code if (program != NULL) { code = run(program, &s); program_end(program); } return code;
+ *   int main(int argc, char **argv)
+ *   {
+ *       struct values values = {0};
+ *       const struct setting settings[] = {…};
+ *       const struct program_spec spec = {.name = "metrics-bridge", .settings = settings, …};
+ *       return program_run(&spec, argc, argv, run, &values);
  *   }
  *
  * Common settings: --bus-url, -X, --listen, --log-format, --log-level.
@@ -56,6 +56,11 @@ struct program_spec {
 int program_start(struct program **out, const struct program_spec *spec, int argc, char **argv);
 void program_end(struct program *program); /* stops the server, closes the bus and the log */
 
+/* From start to end with the body between them, which gets context and returns the exit code: all of a usual
+ * main. */
+typedef int program_body(struct program *program, void *context);
+int program_run(const struct program_spec *spec, int argc, char **argv, program_body *body, void *context);
+
 struct settings *program_settings(struct program *program);
 struct log *program_log(struct program *program);
 const struct clock *program_clock(struct program *program);
@@ -89,7 +94,8 @@ void program_wake_on_stop(struct program *program, struct bus_member *member);
 bool program_take_reload(struct program *program);
 /* Sleeps up to ms, or until a stop is asked for. True: stopping. */
 bool program_sleep(struct program *program, int64_t ms);
-/* Logs the error; returns PROGRAM_FAILED, so that a main can `return program_fail(…)`. */
+/* Log the error; return PROGRAM_FAILED and PROGRAM_USAGE, so that a main can `return program_fail(…)`. */
 int program_fail(struct program *program, const char *what, const struct error *error);
+int program_refuse(struct program *program, const char *what, const struct error *error);
 
 #endif
