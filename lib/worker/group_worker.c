@@ -1,56 +1,17 @@
 #include "worker/group_worker.h"
 
-#include "clock/clock.h"
-#include "log/log.h"
 #include "program/program.h"
+#include "worker/group_worker_commit.h"
+#include "worker/group_worker_state.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define TICK_MS         1000
-#define RETRY_MS        100   /* between tries of a commit or a put that the bus had no room for */
-#define SAY_EVERY_MS    60000 /* the same trouble is logged once a minute */
+#define RETRY_MS        100 /* between tries of a put that the bus had no room for */
 #define OUTPUT_LIMIT    (8 * 1048576)
 #define PUT_PATIENCE_MS 5000
-#define MOST_SHARES     4
-#define SHARE_MS        300 /* commits of two shares are at least so far apart */
-
-struct partition {
-    char topic[BUS_TOPIC_BYTES];
-    int32_t number;
-    int64_t next;      /* the offset after the last record processed; -1: none yet */
-    int64_t done;      /* what the commit under way says; next, unless the program holds it back */
-    int64_t committed; /* what the last commit said; -1: none */
-    bool touched;      /* something was put for it, or it asked for a commit, since its last one */
-    bool saved;        /* it is part of the commit under way */
-    void *state;
-};
-
-struct group_worker {
-    const struct group_worker_spec *spec;
-    const struct clock *clock;
-    struct log *log;
-    struct bus_member *member;
-    struct partition *partitions;
-    size_t partition_count, partition_capacity;
-    struct partition *current; /* whose call is running; NULL: none */
-    size_t output_bytes;       /* put since the last commit */
-    bool dirty;                /* something to commit besides positions */
-    bool hurry;
-    bool whole;      /* the next commit has to be of all partitions: nobody knows whose an output is */
-    bool is_early;   /* the commit under way is one that was hurried to */
-    bool is_refused; /* the last commit was */
-    bool leaving;    /* to be run again */
-    int64_t next_commit_ms, next_tick_ms;
-    size_t share; /* whose turn the next regular commit is */
-    struct log_throttle full_throttle;
-};
-
-static int64_t now_ms(const struct group_worker *worker)
-{
-    return clock_steady_ms(worker->clock);
-}
 
 static struct partition *find_partition(struct group_worker *worker, const char *topic, int32_t number)
 {
@@ -76,13 +37,13 @@ static void touch_current(struct group_worker *worker)
 static int put_with_patience(struct group_worker *worker, const struct bus_record *output, bool is_state,
                              struct error *error)
 {
-    int64_t deadline_ms = now_ms(worker) + PUT_PATIENCE_MS;
+    int64_t deadline_ms = group_worker_now_ms(worker) + PUT_PATIENCE_MS;
     int result = BUS_FULL;
     while (true) {
         result = is_state
                      ? bus_put_state(worker->member, output->partition, output->key, output->value, error)
                      : bus_put(worker->member, output, error);
-        if (result != BUS_FULL || now_ms(worker) >= deadline_ms ||
+        if (result != BUS_FULL || group_worker_now_ms(worker) >= deadline_ms ||
             program_sleep(worker->spec->program, RETRY_MS)) {
             break;
         }
@@ -197,147 +158,6 @@ static int start_partition(struct group_worker *worker, const struct bus_partiti
     return result == BUS_RESET ? 0 : result;
 }
 
-/* --- the commit ---- */
-
-/* A committed position never goes back. */
-static int64_t find_done(const struct group_worker *worker, const struct partition *partition)
-{
-    const struct group_worker_calls *calls = worker->spec->calls;
-    int64_t done = calls->position == NULL
-                       ? partition->next
-                       : calls->position(worker->spec->context, partition->state, partition->next);
-    return done > partition->committed ? done : partition->committed;
-}
-
-static int save_partitions(struct group_worker *worker, bool all, struct error *error)
-{
-    const struct group_worker_calls *calls = worker->spec->calls;
-    for (size_t i = 0; i < worker->partition_count; i++) {
-        struct partition *partition = &worker->partitions[i];
-        partition->saved = all || partition->touched;
-        if (!partition->saved) {
-            continue;
-        }
-        worker->current = partition;
-        int saved =
-            calls->save == NULL ? 0 : calls->save(worker->spec->context, worker, partition->state, error);
-        worker->current = NULL;
-        if (saved != 0) {
-            return -1;
-        }
-        partition->done = find_done(worker, partition);
-        if (partition->done != partition->committed) {
-            int result = bus_advance(worker->member, partition->topic, partition->number, partition->done,
-                                     NULL, error);
-            if (result != BUS_OK && result != BUS_RESET) {
-                return -1;
-            }
-            worker->dirty = true;
-        }
-    }
-    return 0;
-}
-
-/* The bus has no room (a full disk, a full topic): nothing was taken, so the same commit is tried again. */
-static int commit_with_patience(struct group_worker *worker, struct error *error)
-{
-    int result = bus_commit(worker->member, error);
-    while ((result == BUS_FULL || result == BUS_AWAY) && !program_is_stopping(worker->spec->program)) {
-        uint64_t suppressed = 0;
-        if (log_throttle_allows(&worker->full_throttle, now_ms(worker), SAY_EVERY_MS, &suppressed)) {
-            log_warn_with(worker->log, "cannot commit, trying again", log_text("why", error->message),
-                          log_integer("retries", (int64_t)suppressed));
-        }
-        (void)program_sleep(worker->spec->program, RETRY_MS);
-        result = bus_commit(worker->member, error);
-    }
-    return result;
-}
-
-static void note_committed(struct group_worker *worker)
-{
-    for (size_t i = 0; i < worker->partition_count; i++) {
-        struct partition *partition = &worker->partitions[i];
-        if (!partition->saved) {
-            continue;
-        }
-        partition->touched = false;
-        partition->committed = partition->done;
-        if (worker->spec->calls->committed != NULL) {
-            worker->spec->calls->committed(worker->spec->context, partition->state);
-        }
-    }
-}
-
-/* They had nothing to say after all. */
-static void forget_touched(struct group_worker *worker)
-{
-    for (size_t i = 0; i < worker->partition_count; i++) {
-        worker->partitions[i].touched &= !worker->partitions[i].saved;
-    }
-}
-
-/* What is saved now, and whatever was put, in one transaction. all: of every partition; otherwise of those
- * that are touched. What a partition put and its position are always of one commit. */
-static int commit(struct group_worker *worker, bool all, struct error *error)
-{
-    worker->hurry = false;
-    worker->whole &= !all;
-    if (save_partitions(worker, all, error) != 0) {
-        return -1;
-    }
-    if (!worker->dirty) {
-        forget_touched(worker);
-        return 0;
-    }
-    int result = commit_with_patience(worker, error);
-    worker->dirty = false;
-    worker->output_bytes = 0;
-    worker->is_refused = result != BUS_OK;
-    if (result == BUS_OK) {
-        note_committed(worker);
-    } else if (result == BUS_RESET) {
-        log_warn_with(worker->log, "commit refused, starting again from what is committed",
-                      log_text("why", error->message));
-        result = 0;
-    }
-    return result;
-}
-
-static int commit_all(struct group_worker *worker, struct error *error)
-{
-    worker->is_early = false;
-    return commit(worker, true, error);
-}
-
-/* Of those that put something or hurry, so that an alert doesn't wait for the states of all others: a
- * transaction's time grows with the partitions it writes to. */
-static int commit_early(struct group_worker *worker, struct error *error)
-{
-    worker->is_early = true;
-    return commit(worker, worker->whole, error);
-}
-
-static size_t count_shares(const struct group_worker *worker)
-{
-    int64_t fitting = worker->spec->commit_interval_ms / SHARE_MS;
-    return fitting < 1 ? 1 : fitting > MOST_SHARES ? MOST_SHARES : (size_t)fitting;
-}
-
-/* Every partition once in an interval, a share of them at a time: an alert that comes meanwhile waits for a
- * commit of a few. */
-static int commit_share(struct group_worker *worker, struct error *error)
-{
-    size_t shares = count_shares(worker);
-    for (size_t i = worker->share; i < worker->partition_count; i += shares) {
-        worker->partitions[i].touched = true;
-    }
-    worker->share = (worker->share + 1) % shares;
-    worker->next_commit_ms = now_ms(worker) + worker->spec->commit_interval_ms / (int64_t)shares;
-    worker->is_early = false;
-    return commit(worker, worker->whole || shares == 1, error);
-}
-
 /* --- the turns ---- */
 
 static int process_records(struct group_worker *worker, const struct bus_turn *turn, struct error *error)
@@ -407,8 +227,8 @@ static int restore_partition(struct group_worker *worker, const struct bus_turn 
 
 static int give_up_partitions(struct group_worker *worker, const struct bus_turn *turn, struct error *error)
 {
-    /* commit() polls nothing, so the turn stays valid. */
-    if (commit_all(worker, error) != 0) {
+    /* A commit polls nothing, so the turn stays valid. */
+    if (group_worker_commit_all(worker, error) != 0) {
         return -1;
     }
     close_partitions(worker, turn);
@@ -456,7 +276,7 @@ static int handle_turn(struct group_worker *worker, const struct bus_turn *turn,
 
 static int tick_partitions(struct group_worker *worker, struct error *error)
 {
-    worker->next_tick_ms = now_ms(worker) + TICK_MS;
+    worker->next_tick_ms = group_worker_now_ms(worker) + TICK_MS;
     for (size_t i = 0; worker->spec->calls->tick != NULL && i < worker->partition_count; i++) {
         worker->current = &worker->partitions[i];
         int result =
@@ -471,7 +291,7 @@ static int tick_partitions(struct group_worker *worker, struct error *error)
 
 static int time_to_wait_ms(const struct group_worker *worker)
 {
-    int64_t now = now_ms(worker);
+    int64_t now = group_worker_now_ms(worker);
     int64_t until =
         worker->next_tick_ms < worker->next_commit_ms ? worker->next_tick_ms : worker->next_commit_ms;
     return until <= now ? 0 : (int)(until - now);
@@ -480,7 +300,7 @@ static int time_to_wait_ms(const struct group_worker *worker)
 /* Of a program that ends: 0 says that its work is committed. What isn't is done again at the next start. */
 static int commit_the_last(struct group_worker *worker, struct error *error)
 {
-    int result = commit_all(worker, error);
+    int result = group_worker_commit_all(worker, error);
     if (result == 0 && !worker->leaving && (worker->is_refused || !bus_is_connected(worker->spec->bus))) {
         result = error_set(error, BUS_AWAY,
                            "the bus didn't take the last commit; the next start does that work again");
@@ -497,15 +317,16 @@ static int run_loop(struct group_worker *worker, struct error *error)
         if (result == BUS_OK) {
             result = handle_turn(worker, &turn, error);
         }
-        if (result == 0 && now_ms(worker) >= worker->next_tick_ms) {
+        if (result == 0 && group_worker_now_ms(worker) >= worker->next_tick_ms) {
             result = tick_partitions(worker, error);
         }
         if (result == 0 && calls->between_turns != NULL) {
             result = calls->between_turns(worker->spec->context, worker, error);
         }
-        bool is_due = now_ms(worker) >= worker->next_commit_ms;
+        bool is_due = group_worker_now_ms(worker) >= worker->next_commit_ms;
         if (result == 0 && (worker->hurry || is_due)) {
-            result = is_due ? commit_share(worker, error) : commit_early(worker, error);
+            result =
+                is_due ? group_worker_commit_share(worker, error) : group_worker_commit_early(worker, error);
         }
         if (result != 0) {
             return result;
