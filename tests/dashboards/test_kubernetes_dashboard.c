@@ -118,18 +118,14 @@ static void write_history(const char *path)
 static int start(void **state)
 {
     (void)state;
-    char history[TEST_PATH_BYTES], config[TEST_PATH_BYTES], data[TEST_PATH_BYTES], log[TEST_PATH_BYTES];
-    char config_flag[600], data_flag[600], listen_flag[64], ready[96];
+    char history[TEST_PATH_BYTES], data[TEST_PATH_BYTES];
     if (!process_has_command("prometheus") || !process_has_command("promtool")) {
         return 0; /* the cases skip, or fail in CI */
     }
     temp_directory_create(directory, "kubernetes-dashboard");
     path_join(history, directory, "history.txt");
-    path_join(config, directory, "prometheus.yml");
     path_join(data, directory, "data");
-    path_join(log, directory, "prometheus.log");
     write_history(history);
-    file_write_text(config, "scrape_configs: []\n");
     struct buffer output;
     buffer_init(&output, 0);
     if (process_run((const char *const[]){"promtool", "tsdb", "create-blocks-from", "openmetrics", history,
@@ -138,16 +134,7 @@ static int start(void **state)
         fail_msg("promtool made no blocks: %s", buffer_text(&output));
     }
     buffer_free(&output);
-    const unsigned port = net_free_port();
-    snprintf(config_flag, sizeof config_flag, "--config.file=%s", config);
-    snprintf(data_flag, sizeof data_flag, "--storage.tsdb.path=%s", data);
-    snprintf(listen_flag, sizeof listen_flag, "--web.listen-address=127.0.0.1:%u", port);
-    snprintf(base, sizeof base, "http://127.0.0.1:%u", port);
-    snprintf(ready, sizeof ready, "%s/-/ready", base);
-    const struct process_options options = {.log_path = log};
-    prometheus = process_start((const char *const[]){"prometheus", config_flag, data_flag, listen_flag, NULL},
-                               &options);
-    net_wait_for(ready, 200, START_TIMEOUT_MS);
+    prometheus = prometheus_start(directory, "scrape_configs: []\n", NULL, base);
     return 0;
 }
 

@@ -108,21 +108,8 @@ static void put(struct world *world, const char *rule, const char *service, cons
                 uint32_t sequence, enum rule_severity severity)
 {
     const enum alert_state state = sequence % 2 == 1 ? ALERT_FIRING : ALERT_RESOLVED;
-    struct alert_transition t = {.sequence = sequence,
-                                 .state = state,
-                                 .reason = state == ALERT_FIRING ? ALERT_REASON_NONE : ALERT_REASON_CLEAR,
-                                 .severity = severity,
-                                 .signal = RULE_ERROR_RATE,
-                                 .value = state == ALERT_FIRING ? 0.31 : 0.01,
-                                 .threshold = 0.05,
-                                 .samples = 200,
-                                 .bad = 62,
-                                 .window_seconds = 10,
-                                 .evaluations = 2,
-                                 .runbook = "runbooks/high-error-rate.md"};
-    (void)snprintf(t.rule, sizeof t.rule, "%s", rule);
-    (void)snprintf(t.labels.service, sizeof t.labels.service, "%s", service);
-    (void)snprintf(t.labels.region, sizeof t.labels.region, "%s", region);
+    struct alert_transition t = transition_of_errors(rule, service, region, state, severity);
+    t.sequence = sequence;
     transition_writer_put(world->writer, &t);
 }
 

@@ -151,21 +151,10 @@ static double metric(struct world *world, const char *name, const char *labels)
 
 static void put(struct world *world, unsigned number, enum alert_state state, enum rule_severity severity)
 {
-    struct alert_transition t = {.sequence = ++world->sequences[number],
-                                 .state = state,
-                                 .reason = state == ALERT_FIRING ? ALERT_REASON_NONE : ALERT_REASON_CLEAR,
-                                 .rule = "HighErrorRate",
-                                 .severity = severity,
-                                 .signal = RULE_ERROR_RATE,
-                                 .labels = {.region = "us-east-1"},
-                                 .value = state == ALERT_FIRING ? 0.31 : 0.01,
-                                 .threshold = 0.05,
-                                 .samples = 200,
-                                 .bad = 62,
-                                 .window_seconds = 10,
-                                 .evaluations = 2,
-                                 .runbook = "runbooks/high-error-rate.md"};
-    (void)snprintf(t.labels.service, sizeof t.labels.service, "%s-%u", world->service, number);
+    char service[RULE_LABEL_BYTES];
+    (void)snprintf(service, sizeof service, "%s-%u", world->service, number);
+    struct alert_transition t = transition_of_errors("HighErrorRate", service, "us-east-1", state, severity);
+    t.sequence = ++world->sequences[number];
     transition_writer_put(world->writer, &t);
 }
 

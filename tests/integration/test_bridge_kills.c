@@ -136,14 +136,10 @@ static void start_replica(struct bridge_world *world, struct replica *replica)
 }
 
 /* What is counted from the stream is one series whichever replica shows it (docs/metrics.md). */
-static struct process *start_prometheus(struct bridge_world *world, const struct replica replicas[2],
-                                        char base[64])
+static struct process *scrape_replicas(const struct bridge_world *world, const struct replica replicas[2],
+                                       char base[PROMETHEUS_BASE_BYTES])
 {
-    char config[TEST_PATH_BYTES];
     char text[1024];
-    char arguments[3][TEST_PATH_BYTES + 64];
-    uint16_t port = net_free_port();
-    path_join(config, world->directory, "prometheus.yml");
     (void)snprintf(text, sizeof text,
                    "global: {scrape_interval: 250ms, scrape_timeout: 250ms}\n"
                    "scrape_configs:\n"
@@ -154,39 +150,7 @@ static struct process *start_prometheus(struct bridge_world *world, const struct
                    "         target_label: instance, replacement: ''}\n"
                    "    static_configs: [{targets: ['127.0.0.1:%u', '127.0.0.1:%u']}]\n",
                    (unsigned)replicas[0].port, (unsigned)replicas[1].port);
-    file_write_text(config, text);
-    (void)snprintf(base, 64, "http://127.0.0.1:%u", (unsigned)port);
-    (void)snprintf(arguments[0], sizeof arguments[0], "--config.file=%s", config);
-    (void)snprintf(arguments[1], sizeof arguments[1], "--storage.tsdb.path=%s/tsdb", world->directory);
-    (void)snprintf(arguments[2], sizeof arguments[2], "--web.listen-address=127.0.0.1:%u", (unsigned)port);
-    const char *argv[] = {"prometheus", arguments[0], arguments[1], arguments[2], NULL};
-    char log_path[TEST_PATH_BYTES];
-    path_join(log_path, world->directory, "prometheus.log");
-    const struct process_options options = {.log_path = log_path};
-    struct process *prometheus = process_start(argv, &options);
-    char ready[80];
-    (void)snprintf(ready, sizeof ready, "%s/-/ready", base);
-    net_wait_for(ready, 200, PATIENCE_MS);
-    return prometheus;
-}
-
-struct waiting {
-    const char *base, *query;
-    double value;
-};
-
-static bool has_value(void *context)
-{
-    const struct waiting *waiting = context;
-    return prometheus_value(waiting->base, waiting->query) == waiting->value;
-}
-
-static void wait_for_answer(const char *base, const char *query, double value)
-{
-    struct waiting waiting = {base, query, value};
-    if (!process_wait_until(has_value, &waiting, PATIENCE_MS)) {
-        fail_msg("%s is %g instead of %g", query, prometheus_value(base, query), value);
-    }
+    return prometheus_start(world->directory, text, NULL, base);
 }
 
 static void take_turns(struct bridge_world *world, struct replica replicas[2])
@@ -209,12 +173,12 @@ static void take_turns(struct bridge_world *world, struct replica replicas[2])
 static void replicas_that_take_turns_add_up_to_the_truth(void **state)
 {
     struct bridge_world *world = *state;
-    char base[64];
+    char base[PROMETHEUS_BASE_BYTES];
     process_require_command("prometheus");
     struct replica replicas[2] = {{NULL, net_free_port(), "replica-a"}, {NULL, net_free_port(), "replica-b"}};
-    struct process *prometheus = start_prometheus(world, replicas, base);
+    struct process *prometheus = scrape_replicas(world, replicas, base);
     start_replica(world, &replicas[0]);
-    wait_for_answer(base, "sum(up)", 1); /* it takes its time; what it didn't see from 0 it can't count */
+    prometheus_wait_for(base, "sum(up)", 1); /* it takes its time; what it didn't see from 0 it can't count */
     struct process *load = start_load(world, "500", "0");
     take_turns(world, replicas);
     process_sleep_ms(1500);
@@ -228,7 +192,7 @@ static void replicas_that_take_turns_add_up_to_the_truth(void **state)
                           (double)records_on(world, TOPIC_METRICS_RAW));
     double truth = bridge_shown(world, "http_server_request_duration_seconds_count", "");
     bridge_wait_for_value(world, "http_server_requests_total", "", truth);
-    wait_for_answer(base, "sum(http_server_requests_total)", truth);
+    prometheus_wait_for(base, "sum(http_server_requests_total)", truth);
     double increase = prometheus_value(base, "sum(increase(http_server_requests_total[5m]))");
     print_message("increase %.1f, truth %.0f: %+.2f %%; a counter that fell: %g\n", increase, truth,
                   100 * (increase / truth - 1),

@@ -2,7 +2,9 @@
 
 #include "buffer/buffer.h"
 #include "cmocka_all.h"
+#include "support/files.h"
 #include "support/net.h"
+#include "support/process.h"
 #include "json/json_read.h"
 
 #include <ctype.h>
@@ -12,6 +14,32 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#define PATIENCE_MS 30000
+
+struct process *prometheus_start(const char *directory, const char *config, const char *features,
+                                 char base[PROMETHEUS_BASE_BYTES])
+{
+    char path[TEST_PATH_BYTES], log_path[TEST_PATH_BYTES], ready[PROMETHEUS_BASE_BYTES + 16];
+    char config_flag[TEST_PATH_BYTES + 32], data_flag[TEST_PATH_BYTES + 32], listen_flag[64],
+        feature_flag[128];
+    const unsigned port = net_free_port();
+    path_join(path, directory, "prometheus.yml");
+    path_join(log_path, directory, "prometheus.log");
+    file_write_text(path, config);
+    snprintf(base, PROMETHEUS_BASE_BYTES, "http://127.0.0.1:%u", port);
+    snprintf(ready, sizeof ready, "%s/-/ready", base);
+    snprintf(config_flag, sizeof config_flag, "--config.file=%s", path);
+    snprintf(data_flag, sizeof data_flag, "--storage.tsdb.path=%s/data", directory);
+    snprintf(listen_flag, sizeof listen_flag, "--web.listen-address=127.0.0.1:%u", port);
+    snprintf(feature_flag, sizeof feature_flag, "--enable-feature=%s", features == NULL ? "" : features);
+    const char *const argv[] = {
+        "prometheus", config_flag, data_flag, listen_flag, features == NULL ? NULL : feature_flag, NULL};
+    const struct process_options options = {.log_path = log_path};
+    struct process *prometheus = process_start(argv, &options);
+    net_wait_for(ready, 200, PATIENCE_MS);
+    return prometheus;
+}
 
 /* {"status":"success","data":{"result":[{"metric":{"name":"value"},"value":[time,"1.5"]}]}}
  *  depth 1              2          3     4         5                4      5            */
@@ -160,4 +188,23 @@ double prometheus_value(const char *base, const char *query)
         fail_msg("%s: more than one sample", query);
     }
     return value;
+}
+
+struct waiting {
+    const char *base, *query;
+    double value;
+};
+
+static bool has_value(void *context)
+{
+    const struct waiting *waiting = context;
+    return prometheus_value(waiting->base, waiting->query) == waiting->value;
+}
+
+void prometheus_wait_for(const char *base, const char *query, double value)
+{
+    struct waiting waiting = {base, query, value};
+    if (!process_wait_until(has_value, &waiting, PATIENCE_MS)) {
+        fail_msg("%s is %g instead of %g", query, prometheus_value(base, query), value);
+    }
 }

@@ -7,6 +7,7 @@
 #include "cmocka_all.h"
 #include "topics/topics.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,4 +100,25 @@ void transition_writer_put(struct transition_writer *writer, struct alert_transi
             take_turn(writer, 100);
         } while (writer->started < topics_find(TOPIC_METRICS_RAW_DLQ)->partitions);
     }
+}
+
+struct alert_transition transition_of_errors(const char *rule, const char *service, const char *region,
+                                             enum alert_state state, enum rule_severity severity)
+{
+    const bool is_firing = state == ALERT_FIRING;
+    struct alert_transition t = {.state = state,
+                                 .reason = is_firing ? ALERT_REASON_NONE : ALERT_REASON_CLEAR,
+                                 .severity = severity,
+                                 .signal = RULE_ERROR_RATE,
+                                 .value = is_firing ? 0.31 : 0.01,
+                                 .threshold = 0.05,
+                                 .samples = 200,
+                                 .bad = 62,
+                                 .window_seconds = 10,
+                                 .evaluations = 2,
+                                 .runbook = "runbooks/high-error-rate.md"};
+    (void)snprintf(t.rule, sizeof t.rule, "%s", rule);
+    (void)snprintf(t.labels.service, sizeof t.labels.service, "%s", service);
+    (void)snprintf(t.labels.region, sizeof t.labels.region, "%s", region);
+    return t;
 }
