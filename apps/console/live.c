@@ -18,9 +18,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A page behind by more is hung up on; it comes back and gets everything anew. With 10 000 series a hello is
- * about 1 MiB. */
+/* A page behind by more is hung up on; it comes back and gets everything anew. */
 #define FOLLOWER_BYTES     ((size_t)2 * 1048576)
+/* A hello is written once for all pages that come within so many ticks, unless so much has been said since.
+ */
+#define HELLO_TICKS        5
+#define HELLO_LATER_BYTES  ((size_t)262144)
 #define PERIOD_MS          1000
 #define RETRY_MS           1000
 #define BARS_MOST          400 /* series whose five minutes go with a hello */
@@ -36,14 +39,14 @@ struct live {
     struct series_table *table;
     struct live_processor processors[LIVE_PROCESSORS];
     struct record_ring transitions, notifications;
-    uint64_t told_turn, told_before; /* the turns of the last tick and of the one before it */
-    unsigned newcomers;              /* for so many ticks there may be a follower that missed the last one */
+    uint64_t told_turn;   /* of the last tick */
+    unsigned hello_ticks; /* since the feed's beginning was made */
+    size_t hello_later;   /* bytes that were published since */
     struct buffer text;
-    struct buffer recent; /* events beside ticks since the last tick */
     pthread_t thread;
     bool is_running;
     atomic_bool is_closing;
-    struct metric *followers_metric, *series_metric;
+    struct metric *followers_metric, *series_metric, *bytes_metric;
 };
 
 static int64_t wall_ms(const struct live *live)
@@ -61,7 +64,6 @@ int live_create(struct live **out, const struct live_settings *settings, struct 
     live->settings = *settings;
     live->table = series_table_create();
     buffer_init(&live->text, 0);
-    buffer_init(&live->recent, TRANSITION_BYTES);
     (void)pthread_mutex_init(&live->lock, NULL);
     record_ring_init(&live->transitions, TRANSITIONS, TRANSITION_BYTES);
     record_ring_init(&live->notifications, NOTIFICATIONS, NOTIFICATION_BYTES);
@@ -73,6 +75,9 @@ int live_create(struct live **out, const struct live_settings *settings, struct 
                                               "Open pages that follow the stream.");
     live->series_metric = metric_add_gauge(program_metrics(settings->program), "console_series",
                                            "Series that the processors told of.");
+    live->bytes_metric =
+        metric_add_gauge(program_metrics(settings->program), "console_stream_bytes",
+                         "Bytes of the stream that are held for pages, each once for all of them.");
     if (live->table == NULL ||
         http_feed_create(&live->feed, settings->most_followers, FOLLOWER_BYTES, error) != 0) {
         live_destroy(live);
@@ -91,7 +96,6 @@ void live_destroy(struct live *live)
         record_ring_deinit(&live->transitions);
         record_ring_deinit(&live->notifications);
         buffer_free(&live->text);
-        buffer_free(&live->recent);
         (void)pthread_mutex_destroy(&live->lock);
         free(live);
     }
@@ -138,32 +142,41 @@ static void write_hello(struct live *live, struct buffer *out)
     end_event(out);
 }
 
-static void publish_tick(struct live *live)
+static void publish(struct live *live)
+{
+    if (!live->text.failed) {
+        http_feed_publish(live->feed, live->text.data, live->text.size);
+        live->hello_later += live->text.size;
+    }
+}
+
+static void write_tick(struct live *live)
 {
     struct json_writer w;
+    buffer_clear(&live->text);
+    begin_event(&w, &live->text, "tick");
+    json_object_begin(&w);
+    write_head(live, &w);
+    live_write_series(&w, live->table, live->told_turn, false);
+    json_object_end(&w);
+    end_event(&live->text);
+}
+
+static void publish_tick(struct live *live)
+{
     (void)pthread_mutex_lock(&live->lock);
     const size_t followers = http_feed_followers(live->feed);
     const uint64_t turn = series_table_turn(live->table);
     metric_set_value(live->followers_metric, (double)followers);
     metric_set_value(live->series_metric, (double)series_table_count(live->table));
     if (followers > 0) {
-        buffer_clear(&live->text);
-        begin_event(&w, &live->text, "tick");
-        json_object_begin(&w);
-        write_head(live, &w);
-        live_write_series(&w, live->table, live->newcomers > 0 ? live->told_before : live->told_turn, false);
-        json_object_end(&w);
-        end_event(&live->text);
-        if (live->newcomers > 0) {
-            buffer_append(&live->text, live->recent.data, live->recent.size);
-        }
-        if (!live->text.failed) {
-            http_feed_publish(live->feed, live->text.data, live->text.size);
-        }
+        write_tick(live);
+        publish(live);
     }
-    buffer_clear(&live->recent);
-    live->newcomers -= live->newcomers > 0;
-    live->told_before = live->told_turn;
+    if (followers == 0 || ++live->hello_ticks >= HELLO_TICKS || live->hello_later > HELLO_LATER_BYTES) {
+        http_feed_drop_beginning(live->feed);
+    }
+    metric_set_value(live->bytes_metric, (double)http_feed_bytes(live->feed));
     live->told_turn = turn;
     (void)pthread_mutex_unlock(&live->lock);
 }
@@ -195,19 +208,34 @@ void live_close(struct live *live)
     }
 }
 
-/* The follower gets its place in the feed only after this returned; what is published in between is said
- * again with the next ticks (newcomers). */
+/* With the lock held, under which everything is published: what the hello doesn't have follows it. */
+static void refresh_hello(struct live *live)
+{
+    struct buffer text;
+    if (!http_feed_has_beginning(live->feed)) {
+        buffer_init(&text, 0);
+        write_hello(live, &text);
+        if (text.failed) {
+            buffer_free(&text);
+        } else {
+            (void)http_feed_set_beginning(live->feed, &text);
+        }
+        live->hello_ticks = 0;
+        live->hello_later = 0;
+    }
+}
+
 void live_show(void *context, const struct http_request *request, struct http_response *response)
 {
     (void)request;
     struct live *live = context;
-    if (!http_feed_follow(live->feed, response)) {
-        return;
-    }
-    http_response_set_type(response, "text/event-stream");
     (void)pthread_mutex_lock(&live->lock);
-    write_hello(live, http_response_body(response));
-    live->newcomers = 2;
+    refresh_hello(live);
+    if (!http_feed_has_beginning(live->feed)) {
+        http_response_fail(response, 503, "no memory for the stream's beginning");
+    } else if (http_feed_follow(live->feed, response)) {
+        http_response_set_type(response, "text/event-stream");
+    }
     (void)pthread_mutex_unlock(&live->lock);
 }
 
@@ -268,15 +296,12 @@ static void keep_and_publish(struct live *live, struct record_ring *ring, const 
     struct json_writer w;
     (void)pthread_mutex_lock(&live->lock);
     const char *line = record_ring_add(ring, json, size);
-    if (line != NULL && http_feed_followers(live->feed) > 0) {
+    if (line != NULL) {
         buffer_clear(&live->text);
         begin_event(&w, &live->text, name);
         json_raw(&w, line, size);
         end_event(&live->text);
-        if (!live->text.failed) {
-            http_feed_publish(live->feed, live->text.data, live->text.size);
-            (void)buffer_append(&live->recent, live->text.data, live->text.size);
-        }
+        publish(live);
     }
     (void)pthread_mutex_unlock(&live->lock);
 }

@@ -12,7 +12,7 @@
 #define HTTP_TARGET_BYTES 4096 /* path and query */
 #define HTTP_HEADER_LIMIT 16   /* headers of a response, beside the server's own */
 
-struct http_feed;
+struct http_follower;
 struct MHD_Connection;
 struct MHD_Response;
 
@@ -56,24 +56,26 @@ struct http_response {
     http_body_part *next_part; /* NULL: the body is all there is */
     void (*stream_done)(void *context);
     void *stream_context;
-    struct http_feed *feed; /* that the answer goes on with; NULL: none */
+    struct http_follower *follower; /* of a feed that the answer goes on with; owned; NULL: none */
     struct http_server *server;
     int64_t timeout_ms;  /* 0: the server's */
     http_handler *later; /* NULL: the answer is there */
     void *later_context;
 };
 
-/* http_feed.c: the answer that follows response->feed; NULL: no memory. */
+/* http_feed.c: the answer of response->follower, taken over; NULL: no memory. */
 struct MHD_Response *http_feed_answer(struct MHD_Connection *connection, struct http_response *response);
-/* The follower that was to be never came about. */
-void http_feed_give_up(struct http_feed *feed);
+/* It follows no more, and is freed. */
+void http_feed_leave(struct http_follower *follower);
 /* http_server.c: the client takes what it is sent, so its time for the answer begins anew. */
 void http_server_note_progress(struct http_server *server, struct MHD_Connection *connection);
 /* Its socket is shut down now, whatever it is doing. */
 void http_server_hang_up(struct http_server *server, struct MHD_Connection *connection);
 
 void http_response_init(struct http_response *response);
-/* Frees what wasn't taken over (body.data, the stream). */
+/* It isn't to go on after all. */
+void http_response_end_follower(struct http_response *response);
+/* Frees what wasn't taken over (body.data, the stream, the follower). */
 void http_response_deinit(struct http_response *response);
 
 #endif

@@ -99,9 +99,10 @@ static bool add_headers(struct MHD_Response *made, const struct http_response *r
 bool http_reply_queue(struct MHD_Connection *connection, struct http_response *response)
 {
     if (response->body.failed) {
+        http_response_end_follower(response);
         http_response_fail(response, 500, "no memory for the answer");
     }
-    struct MHD_Response *made = response->feed != NULL        ? http_feed_answer(connection, response)
+    struct MHD_Response *made = response->follower != NULL    ? http_feed_answer(connection, response)
                                 : response->next_part != NULL ? make_streamed(response)
                                                               : make_whole(response);
     if (made == NULL) {

@@ -13,6 +13,14 @@ void http_response_init(struct http_response *response)
     buffer_init(&response->body, 0);
 }
 
+void http_response_end_follower(struct http_response *response)
+{
+    if (response->follower != NULL) {
+        http_feed_leave(response->follower);
+        response->follower = NULL;
+    }
+}
+
 void http_response_deinit(struct http_response *response)
 {
     buffer_free(&response->body);
@@ -20,10 +28,7 @@ void http_response_deinit(struct http_response *response)
         response->stream_done(response->stream_context);
         response->stream_done = NULL;
     }
-    if (response->feed != NULL) {
-        http_feed_give_up(response->feed);
-        response->feed = NULL;
-    }
+    http_response_end_follower(response);
     while (response->header_count > 0) {
         free(response->headers[--response->header_count].name);
     }

@@ -307,7 +307,7 @@ static void follow(void *context, const struct http_request *request, struct htt
 
 static void play_processor(struct world *world, size_t index, uint16_t port)
 {
-    assert_int_equal(http_feed_create(&world->feeds[index], 16, 1048576, NULL), 0);
+    assert_int_equal(http_feed_create(&world->feeds[index], 16, (size_t)16 * 1048576, NULL), 0);
     world->routes[index] = (struct http_route){"GET", "/stream", follow, world->feeds[index]};
     const struct http_server_settings settings = {.address = "127.0.0.1",
                                                   .port = port,
@@ -386,13 +386,83 @@ static void streams_of_several_processors_become_one(void **state)
     }
 }
 
-static int connect_to(uint16_t port)
+#define SERIES_AT_THE_BOUND 20000
+#define SERIES_AN_EVENT     1000
+#define PAGES               50
+
+/* Series number first and those after it. */
+static void say_many(struct world *world, int first)
+{
+    struct buffer text;
+    buffer_init(&text, 0);
+    buffer_append_text(&text, "event: series\ndata: {\"time_unix_ms\":1,\"lag_seconds\":0,\"series\":[");
+    for (int i = first; i < first + SERIES_AN_EVENT; i++) {
+        buffer_append_format(&text,
+                             "%s{\"service.name\":\"service-%d\",\"cloud.region\":\"r\","
+                             "\"time_unix_ms\":1800000000000,\"request_rate\":12.34,\"error_ratio\":0.0123,"
+                             "\"p99\":0.1234,\"minute\":{\"request_rate\":12.34,\"error_ratio\":0.0123,"
+                             "\"p99\":0.1234},\"firing\":[]}",
+                             i > first ? "," : "", i);
+    }
+    buffer_append_text(&text, "]}\n\n");
+    http_feed_publish(world->feeds[0], text.data, text.size);
+    buffer_free(&text);
+}
+
+static bool metrics_have(void *context)
+{
+    const struct wait *wait = context;
+    return ask(wait->world, "GET", "/metrics", NULL, NULL) == 200 &&
+           strstr(buffer_text(&wait->world->answer), wait->text) != NULL;
+}
+
+static void expect_metric(struct world *world, const char *line)
+{
+    struct wait wait = {world, line};
+    if (!process_wait_until(metrics_have, &wait, PATIENCE_MS)) {
+        fail_msg("no '%s' in %s", line, buffer_text(&world->answer));
+    }
+}
+
+static double metric(struct world *world, const char *name)
+{
+    char line[64];
+    (void)snprintf(line, sizeof line, "\n%s ", name);
+    assert_int_equal(ask(world, "GET", "/metrics", NULL, NULL), 200);
+    const char *at = strstr(buffer_text(&world->answer), line);
+    assert_non_null(at);
+    return strtod(at + strlen(line), NULL);
+}
+
+/* Reads on until the text has come. Only the end of what came before is kept. */
+static void expect_text(int fd, const char *text)
+{
+    char part[65536 + 64];
+    const size_t keep = strlen(text) - 1;
+    size_t size = 0;
+    part[0] = '\0';
+    while (strstr(part, text) == NULL) {
+        struct pollfd waiting = {.fd = fd, .events = POLLIN};
+        const size_t kept = size < keep ? size : keep;
+        memmove(part, part + size - kept, kept);
+        assert_int_equal(poll(&waiting, 1, PATIENCE_MS), 1);
+        const ssize_t count = read(fd, part + kept, sizeof part - 1 - kept);
+        assert_true(count > 0); /* 0: hung up on */
+        size = kept + (size_t)count;
+        part[size] = '\0';
+    }
+}
+
+/* small: the kernel takes little for whoever reads nothing. */
+static int connect_to(uint16_t port, bool is_small)
 {
     const int fd = socket(AF_INET, SOCK_STREAM, 0);
     const int small = 4096;
     struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    if (is_small) {
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    }
     assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
     return fd;
 }
@@ -415,7 +485,7 @@ static bool somebody_follows(void *context)
 static int open_page(struct world *world)
 {
     static const char request[] = "GET /api/stream HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    const int fd = connect_to(world->port);
+    const int fd = connect_to(world->port, true);
     assert_int_equal(write(fd, request, sizeof request - 1), sizeof request - 1);
     assert_true(process_wait_until(somebody_follows, world, PATIENCE_MS));
     return fd;
@@ -439,6 +509,33 @@ static void a_client_that_takes_nothing_is_hung_up_on(void **state)
     assert_true(process_wait_until(nobody_follows, world, PATIENCE_MS));
     assert_int_equal(ask(world, "GET", "/healthz", NULL, NULL), 200);
     (void)close(fd);
+}
+
+/* A hello of the largest table was over what a page may be behind, so each page was hung up on for ever; and
+ * each was held once a page. */
+static void many_pages_that_come_at_once_share_one_hello_at_the_bound(void **state)
+{
+    struct world *world = *state;
+    static const char request[] = "GET /api/stream HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    int pages[PAGES];
+    start_with_processors(world);
+    for (int first = 0; first < SERIES_AT_THE_BOUND; first += SERIES_AN_EVENT) {
+        say_many(world, first);
+    }
+    expect_metric(world, "\nconsole_series 20000\n");
+    for (size_t i = 0; i < PAGES; i++) {
+        pages[i] = connect_to(world->port, false);
+        assert_int_equal(write(pages[i], request, sizeof request - 1), sizeof request - 1);
+    }
+    expect_metric(world, "\nconsole_pages 50\n");
+    say(world, 0, "service-7", 77);
+    assert_true(metric(world, "console_stream_bytes") < 16e6); /* 50 hellos are over 100e6 */
+    for (size_t i = 0; i < PAGES; i++) {
+        expect_text(pages[i], "\"rows\":[[7,"); /* of the tick after the hello, whose first row is 0 */
+    }
+    for (size_t i = 0; i < PAGES; i++) {
+        (void)close(pages[i]);
+    }
 }
 
 static void sigterm_ends_it_while_pages_are_open(void **state)
@@ -530,7 +627,7 @@ static void a_prometheus_that_never_answers_holds_up_nothing_else(void **state)
     char text[4096];
     start_beside_the_dead(world, &askers);
     for (size_t i = 0; i < 8; i++) {
-        pages[i] = connect_to(world->port);
+        pages[i] = connect_to(world->port, true);
         assert_int_equal(write(pages[i], request, sizeof request - 1), sizeof request - 1);
     }
     ask_the_dead(world, &askers, ASKERS);
@@ -655,6 +752,7 @@ int main(int argc, char **argv)
         CASE(another_address_demands_a_token),
         CASE(streams_of_several_processors_become_one),
         CASE(a_client_that_takes_nothing_is_hung_up_on),
+        CASE(many_pages_that_come_at_once_share_one_hello_at_the_bound),
         CASE(sigterm_ends_it_while_pages_are_open),
         CASE(sigterm_ends_it_while_prometheus_is_waited_for),
         CASE(a_prometheus_that_never_answers_holds_up_nothing_else),

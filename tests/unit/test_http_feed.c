@@ -66,8 +66,11 @@ static int ask(const char *method)
 /* Reads until the text has come; false: the connection ended, or nothing comes any more. */
 static bool read_until(int fd, const char *text, struct buffer *seen)
 {
-    while (strstr(buffer_text(seen), text) == NULL) {
-        char part[4096];
+    const size_t overlap = strlen(text);
+    size_t searched = 0;
+    while (strstr(buffer_text(seen) + searched, text) == NULL) {
+        char part[65536];
+        searched = seen->size < overlap ? 0 : seen->size - overlap;
         struct pollfd wait = {.fd = fd, .events = POLLIN};
         ssize_t size = poll(&wait, 1, PATIENCE_MS) == 1 ? read(fd, part, sizeof part) : -1;
         if (size <= 0) {
@@ -184,6 +187,71 @@ static void who_takes_nothing_is_hung_up_on_and_holds_no_more_than_the_limit(voi
     buffer_free(&seen);
 }
 
+/* A beginning of "<", x and ">". */
+static void set_beginning(size_t bytes)
+{
+    struct buffer text;
+    buffer_init(&text, 0);
+    char *room = buffer_reserve(&text, bytes);
+    assert_non_null(room);
+    memset(room, 'x', bytes);
+    room[0] = '<';
+    room[bytes - 1] = '>';
+    text.size = bytes;
+    assert_true(http_feed_set_beginning(feed, &text));
+}
+
+#define BEGINNING_BYTES ((size_t)16 * 1048576) /* more than sockets take, and than a follower may be behind  \
+                                                */
+
+static void a_beginning_is_held_once_for_all_and_followed_by_what_was_said_since(void **state)
+{
+    (void)state;
+    int fds[MOST_FOLLOWERS];
+    struct buffer seen;
+    set_beginning(BEGINNING_BYTES);
+    for (int i = 0; i < MOST_FOLLOWERS; i++) {
+        fds[i] = ask("GET");
+        char text[16];
+        const int size = snprintf(text, sizeof text, "[%d]", i);
+        wait_for_followers((size_t)i + 1);
+        http_feed_publish(feed, text, (size_t)size);
+    }
+    http_feed_drop_beginning(feed);
+    http_feed_publish(feed, "[end]", 5);
+    assert_in_range(http_feed_bytes(feed), BEGINNING_BYTES, BEGINNING_BYTES + MOST_BYTES);
+    for (int i = 0; i < MOST_FOLLOWERS; i++) {
+        buffer_init(&seen, 0);
+        assert_true(read_until(fds[i], "[end]", &seen));
+        assert_non_null(strstr(buffer_text(&seen), "welcome\n"));
+        const char *after = strchr(strchr(buffer_text(&seen), '<'), '>');
+        assert_non_null(after);
+        assert_true(strstr(after, "[0]") < strstr(after, "[1]") &&
+                    strstr(after, "[1]") < strstr(after, "[2]"));
+        (void)close(fds[i]);
+        buffer_free(&seen);
+    }
+    wait_for_followers(0);
+    assert_int_equal(http_feed_bytes(feed), 0);
+}
+
+static void who_is_still_at_an_old_beginning_is_hung_up_on(void **state)
+{
+    (void)state;
+    set_beginning(BEGINNING_BYTES);
+    int lazy = ask("GET");
+    wait_for_followers(1);
+    for (int i = 1; i < HTTP_FEED_BEGINNINGS; i++) {
+        set_beginning(1000);
+    }
+    assert_true(http_feed_bytes(feed) > BEGINNING_BYTES);
+    set_beginning(1000);
+    assert_true(http_feed_bytes(feed) < MOST_BYTES);
+    assert_true(is_ended(lazy));
+    (void)close(lazy);
+    wait_for_followers(0);
+}
+
 static void closing_ends_every_answer_and_refuses_new_ones(void **state)
 {
     (void)state;
@@ -208,6 +276,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_too_many_is_told_to_come_later, begin, end),
         cmocka_unit_test_setup_teardown(who_takes_nothing_is_hung_up_on_and_holds_no_more_than_the_limit,
                                         begin, end),
+        cmocka_unit_test_setup_teardown(a_beginning_is_held_once_for_all_and_followed_by_what_was_said_since,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(who_is_still_at_an_old_beginning_is_hung_up_on, begin, end),
         cmocka_unit_test_setup_teardown(closing_ends_every_answer_and_refuses_new_ones, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
