@@ -65,7 +65,7 @@ def stacked:
 
 def stat(id; title; unit; description; queries):
   panel(id; "stat"; title; unit; description; queries)
-  | size(6; 4)
+  | size(6; 3)
   | .fieldConfig.defaults += {color: {mode: "thresholds"}, thresholds: {mode: "absolute", steps: [{color: "text", value: null}]}}
   | .options = {
       colorMode: "value", graphMode: "area", justifyMode: "auto", orientation: "auto", percentChangeColorMode: "standard",

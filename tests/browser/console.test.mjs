@@ -128,19 +128,20 @@ test('variables and time range change the queries and the address', async () => 
     await page.waitForSelector('.dash-panel .u-over', { timeout: 60000 });
     const asked = [];
     page.on('request', (r) => r.url().includes('/query') && asked.push(decodeURIComponent(r.url().replaceAll('+', ' ')) + (r.postData() ?? '')));
-    await page.click('summary:has-text("service")');
-    await page.locator('.multi-list label:has-text("api-service") input').first().check();
+    await page.getByRole('button', { name: 'service All' }).click();
+    await page.getByRole('option', { name: 'api-service' }).click();
     await waitFor('the query has the service', () => asked.some((q) => q.includes('service_name=~"api-service"')), 10000);
     assert.match(page.url(), /var-service=api-service/);
     asked.length = 0;
-    await page.getByLabel('Time range').selectOption('now-5m');
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: /^Time range/ }).click();
+    await page.getByRole('option', { name: 'Last 5 minutes' }).click();
     await waitFor('the query has the range', () => asked.some((q) => {
         const m = /start=(\d+)&end=(\d+)/.exec(q);
         return m && Math.abs(Number(m[2]) - Number(m[1]) - 300) <= 15;
     }), 10000);
     assert.match(page.url(), /from=now-5m/);
     asked.length = 0;
-    await page.evaluate(() => document.activeElement.blur()); // keys are letters in a field
     await page.keyboard.press('[');
     await waitFor('the query is of earlier', () => asked.some((q) => {
         const m = /start=(\d+)&end=(\d+)/.exec(q);
@@ -310,8 +311,9 @@ test('the keyboard reaches everything', async () => {
     await page.keyboard.press('2');
     await page.waitForSelector('.dash-panel');
     await page.keyboard.press('t');
-    assert.equal(await page.evaluate(() => document.activeElement.getAttribute('aria-label')), 'Time range');
-    await page.evaluate(() => document.activeElement.blur());
+    await page.getByRole('dialog', { name: 'Time range' }).waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog', { name: 'Time range' }).waitFor({ state: 'hidden' });
     await page.keyboard.press('j');
     assert.ok(await page.evaluate(() => document.activeElement.closest('.dash-panel') !== null));
     await page.keyboard.press('Enter');

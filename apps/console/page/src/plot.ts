@@ -2,6 +2,14 @@
 import uPlot from 'uplot';
 import { h } from './dom.ts';
 import * as f from './format.ts';
+import { type Scale, timeLabels, timeSplits, valueLabels, valueRange, valueSplits } from './plot/axes.ts';
+import type { Band } from './plot/bands.ts';
+import { addHover, type Figure } from './plot/hover.ts';
+import { color, type Limit, type Mark, paintBands, paintGaps, paintLimits, paintMarks } from './plot/paint.ts';
+
+export { type Band, flatten } from './plot/bands.ts';
+export type { Figure } from './plot/hover.ts';
+export { color, type Limit, type Mark } from './plot/paint.ts';
 
 export interface Line {
     label: string;
@@ -11,42 +19,32 @@ export interface Line {
     fill?: boolean;
     bars?: boolean;
 }
-export interface Band {
-    from: number; // ms
-    to: number | null;
-    level: 'critical' | 'warning';
-    label?: string;
-}
-export interface Mark {
-    at: number;
-    label: string;
-    left?: boolean;
-    dotted?: boolean;
-}
 export interface Exemplar {
     at: number; // ms
     value: number;
     href: string;
     label: string;
 }
-export interface Limit {
-    value: number;
-    label: string;
-    color: string;
-}
 export interface PlotOptions {
     label: string; // for those who can't see it
-    height: number;
-    format: (value: number) => string;
+    height?: number; // without it the plot is as high as what it is put into
+    format: (value: number, digits?: number) => string; // of the ticks; and of what is said, unless figure is there
+    figure?: (value: number, line: string) => string;
     lines: Line[];
     limits?: Limit[];
     max?: number; // the scale reaches at least so far
+    scale?: Scale;
+    fit?: boolean; // around the figures, not from 0
+    axis?: number; // px for the figures beside y, at least: plots below each other begin at the same edge
     sync?: string;
     onSelect?: (from: number, to: number) => void;
     onReset?: () => void;
     tooltip?: boolean;
     ticks?: number[]; // of y
-    noDataLabel?: string;
+    /** The lines' own figures, where what is drawn stands on top of others. */
+    own?: () => (number | null)[][];
+    /** A picture of its own in place of lines, behind the incidents; y then goes from 0 to rows, named at their edges. */
+    cells?: { rows: () => number; edges: () => { at: number; label: string }[]; paint: (u: uPlot) => void; figures: (index: number, row: number | null) => Figure[] };
 }
 export interface Plot {
     element: HTMLElement;
@@ -63,219 +61,27 @@ export interface Plot {
     u: uPlot;
 }
 
-/** Stretches that overlap become one, so that a tint is never laid on a tint; critical hides warning. */
-export function flatten(bands: Band[], from: number, to: number): Band[] {
-    const merge = (level: Band['level']): [number, number][] => {
-        const out: [number, number][] = [];
-        const list = bands.filter((b) => b.level === level).map((b): [number, number] => [Math.max(from, b.from), Math.min(to, b.to ?? Infinity)]).filter(([a, b]) => b > a).sort((a, b) => a[0] - b[0]);
-        for (const [a, b] of list) {
-            const last = out.at(-1);
-            if (last && a <= last[1]) {
-                last[1] = Math.max(last[1], b);
-            } else {
-                out.push([a, b]);
-            }
-        }
-        return out;
-    };
-    const critical = merge('critical');
-    let warning = merge('warning');
-    for (const [a, b] of critical) {
-        warning = warning.flatMap(([x, y]): [number, number][] => (y <= a || x >= b ? [[x, y]] : [[x, Math.min(y, a)], [Math.max(x, b), y]])).filter(([x, y]) => y - x > 1);
-    }
-    return [...warning.map(([a, b]): Band => ({ from: a, to: b, level: 'warning' })), ...critical.map(([a, b]): Band => ({ from: a, to: b, level: 'critical' }))];
-}
-
-const styles = (): CSSStyleDeclaration => getComputedStyle(document.documentElement);
-export const color = (name: string): string => (name.startsWith('--') ? styles().getPropertyValue(name).trim() : name);
 const plots = new Set<() => void>();
 /** After the theme or the zone changed. */
 export const redrawAll = (): void => plots.forEach((p) => p());
 
-/** The shared crosshair's time, s, for what uPlot doesn't draw; null: the pointer left. */
-const followers = new Set<(at: number | null) => void>();
-export function follow(fn: (at: number | null) => void): () => void {
-    followers.add(fn);
-    return () => followers.delete(fn);
-}
-const synced = new Set<uPlot>();
-/** Puts the crosshair of all plots of a dashboard at a time. */
-export function pointAt(at: number | null): void {
-    synced.forEach((u) => u.setCursor(at === null ? { left: -10, top: -10 } : { left: u.valToPos(at, 'x'), top: 10 }));
-}
+const FONT = '11px Inter, system-ui, sans-serif';
+const offsetOf = (at: number): number => (f.isLocal() ? -new Date(at * 1000).getTimezoneOffset() * 60 : 0);
 
-const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000, 864000];
-
-function xSplits(_u: uPlot, _i: number, min: number, max: number): number[] {
-    const most = Math.max(2, Math.floor((_u.bbox.width / devicePixelRatio) / 78));
-    const step = STEPS.find((s) => (max - min) / s <= most) ?? 864000;
-    const result: number[] = [];
-    const edge = ((max - min) * 16 * devicePixelRatio) / Math.max(1, _u.bbox.width); // half a label
-    for (let t = Math.ceil(min / step) * step; t <= max - edge; t += step) {
-        result.push(t);
-    }
-    return result;
-}
-function xLabels(_u: uPlot, splits: number[]): string[] {
-    const step = splits.length > 1 ? splits[1]! - splits[0]! : 60;
-    return splits.map((t) => (step >= 86400 ? f.day(t * 1000) : step >= 60 ? f.clockShort(t * 1000) : f.clock(t * 1000)));
+function axes(options: PlotOptions): uPlot.Axis[] {
+    const look: uPlot.Axis = { stroke: () => color('--faint'), font: FONT, ticks: { show: false }, grid: { show: true, stroke: () => color('--grid'), width: 1 }, gap: 6 };
+    const width = (values: string[] | null): number => Math.max(options.axis ?? 34, 12 + 6.3 * Math.max(0, ...(values ?? []).map((v) => v.length)));
+    const { cells } = options;
+    return [
+        { ...look, grid: { show: false }, size: 22, splits: (u, _i, min, max) => timeSplits(min, max, u.bbox.width / devicePixelRatio, offsetOf(max)), values: (_u, splits) => timeLabels(splits) },
+        cells ? { ...look, grid: { show: false }, size: (_u, values) => width(values), splits: () => cells.edges().map((e) => e.at), values: () => cells.edges().map((e) => e.label) }
+            : { ...look, size: (_u, values) => width(values), splits: options.ticks ? () => options.ticks! : (_u, _i, min, max) => valueSplits(min, max, options.scale), values: (_u, splits) => valueLabels(splits, options.format) },
+    ];
 }
 
-const NICE = [1, 2, 2.5, 5, 10];
-function ySplits(_u: uPlot, _i: number, _min: number, max: number): number[] {
-    const power = 10 ** Math.floor(Math.log10(max / 4 || 1));
-    const step = NICE.map((n) => n * power).find((s) => max / s <= 4.6) ?? power * 10;
-    const result: number[] = [];
-    for (let v = 0; v <= max * 1.0001; v += step) {
-        result.push(Number(v.toPrecision(12)));
-    }
-    return result;
-}
-
-function hatch(ctx: CanvasRenderingContext2D, x: number, y: number, w: number, height: number): void {
-    ctx.save();
-    ctx.beginPath();
-    ctx.rect(x, y, w, height);
-    ctx.clip();
-    ctx.strokeStyle = color('--line');
-    ctx.lineWidth = devicePixelRatio;
-    for (let i = -height; i < w; i += 7 * devicePixelRatio) {
-        ctx.beginPath();
-        ctx.moveTo(x + i, y + height);
-        ctx.lineTo(x + i + height, y);
-        ctx.stroke();
-    }
-    ctx.restore();
-}
-
-export function makePlot(options: PlotOptions): Plot {
-    const element = h('div.plot', { role: 'group', 'aria-label': options.label });
-    let bands: Band[] = [];
-    let marks: Mark[] = [];
-    let limits: Limit[] = options.limits ?? [];
-    let range: [number, number] | null = null;
-    let unknownFrom: number | null = null;
-    let exemplars: { e: Exemplar; link: HTMLAnchorElement }[] = [];
-    const dpr = (): number => devicePixelRatio;
-
-    const top = (_u: uPlot, _min: number | null, dataMax: number | null): [number, number] => {
-        const data = dataMax ?? 0;
-        const reach = limits.filter((l) => data >= l.value / 10 || data === 0).map((l) => l.value * 1.12);
-        const max = Math.max(data * 1.08, options.max ?? 0, ...reach);
-        return [0, max > 0 ? max : 1];
-    };
-
-    const drawBehind = (u: uPlot): void => {
-        const { ctx, bbox } = u;
-        for (const b of flatten(bands, (u.scales['x']!.min ?? 0) * 1000 - 1, (u.scales['x']!.max ?? 0) * 1000)) {
-            const x0 = Math.max(bbox.left, u.valToPos(b.from / 1000, 'x', true));
-            const x1 = Math.min(bbox.left + bbox.width, u.valToPos(b.to! / 1000, 'x', true));
-            if (x1 <= bbox.left || x0 >= bbox.left + bbox.width) {
-                continue;
-            }
-            ctx.save();
-            ctx.globalAlpha = document.documentElement.dataset['theme'] === 'light' ? 0.08 : 0.11;
-            ctx.fillStyle = color(b.level === 'critical' ? '--critical' : '--warning-mark');
-            ctx.fillRect(x0, bbox.top, x1 - x0, bbox.height);
-            ctx.globalAlpha = 1;
-            ctx.fillRect(x0, bbox.top, x1 - x0, 2 * dpr());
-            if (x0 > bbox.left) {
-                ctx.fillRect(x0, bbox.top, dpr(), bbox.height);
-            }
-            ctx.restore();
-        }
-        drawGaps(u);
-        if (unknownFrom !== null) {
-            const x0 = Math.max(bbox.left, u.valToPos(unknownFrom / 1000, 'x', true));
-            const right = bbox.left + bbox.width;
-            if (x0 < right - 2) {
-                hatch(ctx, x0, bbox.top, right - x0, bbox.height);
-                label(u, `no data since ${f.clock(unknownFrom)}`, right - 6 * dpr(), bbox.top + bbox.height * 0.62, 'right', '--muted');
-            }
-        }
-    };
-
-    const drawGaps = (u: uPlot): void => {
-        const xs = u.data[0] as number[];
-        const ys = u.data[1] as (number | null)[] | undefined;
-        if (!ys || xs.length < 5 || u.data.length < 2) {
-            return;
-        }
-        const empty = (i: number): boolean => u.data.slice(1).every((d) => (d as (number | null)[])[i] === null || (d as (number | null)[])[i] === undefined);
-        for (let i = 1; i < xs.length - 1; i++) {
-            if (!empty(i) || empty(i - 1)) {
-                continue;
-            }
-            let j = i;
-            while (j < xs.length && empty(j)) {
-                j++;
-            }
-            if (j < xs.length && j - i > 3) {
-                const x0 = u.valToPos(xs[i]!, 'x', true);
-                const x1 = u.valToPos(xs[j]!, 'x', true);
-                hatch(u.ctx, x0, u.bbox.top, x1 - x0, u.bbox.height);
-                label(u, `no samples for ${f.duration((xs[j]! - xs[i]!) * 1000)}`, (x0 + x1) / 2, u.bbox.top + u.bbox.height / 2, 'center', '--muted');
-            }
-            i = j;
-        }
-    };
-
-    const label = (u: uPlot, text: string, x: number, y: number, align: CanvasTextAlign, tone: string): void => {
-        const { ctx } = u;
-        ctx.save();
-        ctx.font = `500 ${11 * dpr()}px Inter, system-ui, sans-serif`;
-        ctx.textAlign = align;
-        ctx.textBaseline = 'middle';
-        ctx.lineWidth = 4 * dpr();
-        ctx.lineJoin = 'round';
-        ctx.strokeStyle = color('--surface');
-        ctx.strokeText(text, x, y);
-        ctx.fillStyle = color(tone);
-        ctx.fillText(text, x, y);
-        ctx.restore();
-    };
-
-    const drawBefore = (u: uPlot): void => {
-        const { ctx, bbox } = u;
-        for (const l of limits) {
-            const y = u.valToPos(l.value, 'y', true);
-            if (y < bbox.top - 1 || y > bbox.top + bbox.height) {
-                continue;
-            }
-            ctx.save();
-            ctx.strokeStyle = color(l.color);
-            ctx.lineWidth = dpr();
-            ctx.setLineDash([5 * dpr(), 4 * dpr()]);
-            ctx.beginPath();
-            ctx.moveTo(bbox.left, y);
-            ctx.lineTo(bbox.left + bbox.width, y);
-            ctx.stroke();
-            ctx.restore();
-            label(u, l.label, bbox.left + 8 * dpr(), y - 8 * dpr(), 'left', l.color);
-        }
-        for (const m of marks) {
-            const x = u.valToPos(m.at / 1000, 'x', true);
-            if (x < bbox.left || x > bbox.left + bbox.width) {
-                continue;
-            }
-            ctx.save();
-            ctx.strokeStyle = color('--muted');
-            ctx.lineWidth = dpr();
-            ctx.setLineDash(m.dotted ? [2 * dpr(), 3 * dpr()] : []);
-            ctx.beginPath();
-            ctx.moveTo(x, bbox.top);
-            ctx.lineTo(x, bbox.top + bbox.height);
-            ctx.stroke();
-            ctx.restore();
-            if (m.label !== '') {
-                const left = m.left ?? x > bbox.left + bbox.width / 2;
-                label(u, m.label, x + (left ? -5 : 5) * dpr(), bbox.top + 9 * dpr(), left ? 'right' : 'left', '--text');
-            }
-        }
-    };
-
-    /** Hollow diamonds at their value, 24 px to hit. */
-    const placeExemplars = (u: uPlot): void => exemplars.forEach(({ e, link }) => {
+/** Hollow diamonds at their value, 24 px to hit. */
+function placeExemplars(u: uPlot, list: { e: Exemplar; link: HTMLAnchorElement }[]): void {
+    for (const { e, link } of list) {
         const x = u.valToPos(e.at / 1000, 'x');
         const y = u.valToPos(e.value, 'y');
         const inside = x >= 0 && x <= u.over.clientWidth && y >= 0 && y <= u.over.clientHeight;
@@ -284,33 +90,63 @@ export function makePlot(options: PlotOptions): Plot {
             link.style.left = `${x - 12}px`;
             link.style.top = `${y - 12}px`;
         }
-    });
+    }
+}
 
-    const axis = (): Partial<uPlot.Axis> => ({
-        stroke: () => color('--faint'), font: '11px Inter, system-ui, sans-serif', ticks: { show: false },
-        grid: { show: true, stroke: () => color('--grid'), width: 1 }, gap: 6,
-    });
+function figuresAt(u: uPlot, options: PlotOptions, index: number, top: number | null): Figure[] {
+    if (options.cells) {
+        return options.cells.figures(index, top === null ? null : Math.floor(u.posToVal(top, 'y')));
+    }
+    const values = options.own?.() ?? (u.data.slice(1) as (number | null)[][]);
+    return options.lines.map((l, i) => ({ l, value: values[i]?.[index] ?? null, shown: u.series[i + 1]!.show !== false }))
+        .filter((r) => r.value !== null && r.shown).sort((a, b) => b.value! - a.value!)
+        .map((r) => ({ color: r.l.color, name: r.l.label, value: options.figure?.(r.value!, r.l.label) ?? options.format(r.value!) }));
+}
+
+function seriesOf(l: Line): uPlot.Series {
+    return {
+        label: l.label, stroke: () => color(l.color), width: l.width ?? 1.5, spanGaps: false, points: { show: false },
+        ...(l.dash ? { dash: l.dash } : {}),
+        ...(l.bars ? { width: 0, fill: () => color(l.color), paths: uPlot.paths.bars!({ size: [0.78, 40], align: 1 }) } : {}),
+        ...(l.fill ? { fill: () => `color-mix(in srgb, ${color(l.color)} 14%, transparent)` } : {}),
+    };
+}
+
+export function makePlot(options: PlotOptions): Plot {
+    const speaks = options.tooltip !== false;
+    const element = h(options.height === undefined ? 'div.plot.plot-fills' : 'div.plot', { role: speaks ? 'application' : 'group', 'aria-label': options.label + (speaks ? '. Arrows move through time.' : '') });
+    let bands: Band[] = [];
+    let marks: Mark[] = [];
+    let limits: Limit[] = options.limits ?? [];
+    let range: [number, number] | null = null;
+    let unknownFrom: number | null = null;
+    let exemplars: { e: Exemplar; link: HTMLAnchorElement }[] = [];
+
     const u = new uPlot({
-        width: 300, height: options.height, padding: [10, 8, 0, 0], legend: { show: false },
+        width: 300, height: options.height ?? 150, padding: [10, 8, 0, 0], legend: { show: false },
         cursor: {
-            show: true, y: false, points: { size: 7 },
+            show: true, y: false, points: { size: 7, ...(options.cells ? { show: false } : {}) },
             drag: { x: options.onSelect !== undefined, y: false, setScale: false },
-            ...(options.sync ? { sync: { key: options.sync, scales: ['x', null] as [string, null] } } : {}),
+            // The crosshair is shared; what is dragged or pressed here is this plot's own.
+            ...(options.sync ? { sync: { key: options.sync, scales: ['x', null] as [string, null], filters: { pub: (type: string) => type === 'mousemove' || type === 'mouseleave', sub: () => true } } } : {}),
         },
-        scales: { x: { time: true, range: (_u, min, max) => range ?? [min, max] }, y: { range: top } },
-        axes: [
-            { ...axis(), grid: { show: false }, size: 22, splits: xSplits, values: xLabels },
-            { ...axis(), size: (_u, values) => Math.max(34, 12 + 6.3 * Math.max(0, ...(values ?? []).map((v) => v.length))),
-              splits: options.ticks ? () => options.ticks! : ySplits, values: (_u, splits) => splits.map(options.format) },
-        ],
-        series: [{}, ...options.lines.map((l): uPlot.Series => ({
-            label: l.label, stroke: () => color(l.color), width: l.width ?? 1.5, spanGaps: false, points: { show: false },
-            ...(l.dash ? { dash: l.dash } : {}),
-            ...(l.bars ? { width: 0, fill: () => color(l.color), paths: uPlot.paths.bars!({ size: [0.78, 40], align: 1 }) } : {}),
-            ...(l.fill ? { fill: () => `color-mix(in srgb, ${color(l.color)} 14%, transparent)` } : {}),
-        }))],
+        scales: {
+            x: { time: true, range: (_u, min, max) => range ?? [min, max] },
+            y: { range: options.cells ? () => [0, Math.max(1, options.cells!.rows())] : (_u, min, max) => valueRange(min, max, limits.map((l) => l.value), options.max ?? 0, options.fit) },
+        },
+        axes: axes(options),
+        series: [{}, ...options.lines.map(seriesOf)],
         hooks: {
-            drawAxes: [drawBehind], draw: [drawBefore, placeExemplars],
+            drawAxes: [(self) => {
+                options.cells?.paint(self);
+                paintBands(self, bands);
+                paintGaps(self, unknownFrom);
+            }],
+            draw: [(self) => {
+                paintLimits(self, limits);
+                paintMarks(self, marks);
+                placeExemplars(self, exemplars);
+            }],
             setSelect: [(self) => {
                 if (self.select.width > 4 && options.onSelect) {
                     options.onSelect(self.posToVal(self.select.left, 'x') * 1000, self.posToVal(self.select.left + self.select.width, 'x') * 1000);
@@ -319,30 +155,23 @@ export function makePlot(options: PlotOptions): Plot {
             }],
         },
     }, [[]] as unknown as uPlot.AlignedData, element);
-    element.tabIndex = options.tooltip === false ? -1 : 0;
-    element.addEventListener('keydown', (e) => moveCrosshair(e, u, element, options));
+    element.tabIndex = speaks ? 0 : -1;
     if (options.onReset) {
         u.over.addEventListener('dblclick', options.onReset);
     }
+    if (speaks && options.lines.length > 0) {
+        addHover({ u, element, bands: () => bands, figures: (index, top) => figuresAt(u, options, index, top) });
+    }
     const observer = new ResizeObserver(() => {
         const width = element.clientWidth;
-        if (width > 0 && width !== u.width) {
-            u.setSize({ width, height: options.height });
+        const height = options.height ?? element.clientHeight;
+        if (width > 0 && height > 40 && (width !== u.width || height !== u.height)) {
+            u.setSize({ width, height });
         }
     });
     observer.observe(element);
     const redraw = (): void => u.redraw(false, true);
     plots.add(redraw);
-    if (options.sync) {
-        synced.add(u);
-        (u.hooks.setCursor ??= []).push((self) => {
-            const i = self.cursor.idx;
-            followers.forEach((fn) => fn(i === null || i === undefined || self.cursor.left! < 0 ? null : (self.data[0] as number[])[i] ?? null));
-        });
-    }
-    if (options.tooltip !== false && options.lines.length > 0) {
-        addTooltip(u, element, options, () => bands);
-    }
     return {
         element, u,
         setData: (data) => u.setData(data as uPlot.AlignedData),
@@ -373,66 +202,12 @@ export function makePlot(options: PlotOptions): Plot {
             exemplars.forEach((x) => x.link.remove());
             exemplars = list.map((e) => ({ e, link: h('a.exemplar', { href: e.href, title: e.label, 'aria-label': e.label }, '◇') }));
             u.over.append(...exemplars.map((x) => x.link));
-            placeExemplars(u);
+            placeExemplars(u, exemplars);
         },
         destroy: () => {
             observer.disconnect();
             plots.delete(redraw);
-            synced.delete(u);
             u.destroy();
         },
     };
-}
-
-/** Left and right move the crosshair; the figures there are said. */
-function moveCrosshair(e: KeyboardEvent, u: uPlot, element: HTMLElement, options: PlotOptions): void {
-    const by = { ArrowLeft: -1, ArrowRight: 1 }[e.key];
-    const times = u.data[0] as number[];
-    if (by === undefined || times.length === 0) {
-        return;
-    }
-    e.preventDefault();
-    const index = Math.max(0, Math.min(times.length - 1, (u.cursor.idx ?? times.length - 1) + by));
-    u.setCursor({ left: u.valToPos(times[index]!, 'x'), top: 10 });
-    const said = options.lines.map((l, i) => ({ l, v: (u.data[i + 1] as (number | null)[])[index] ?? null })).filter((x) => x.v !== null).slice(0, 6).map((x) => `${x.l.label} ${options.format(x.v!)}`);
-    let live = element.querySelector<HTMLElement>('.said');
-    if (!live) {
-        live = h('span.hidden.said', { 'aria-live': 'polite' });
-        element.append(live);
-    }
-    live.textContent = `${f.clock(times[index]! * 1000)}: ${said.join(', ')}`;
-}
-
-/** Values at the crosshair, largest first, at most ten, beside the pointer and never over it. */
-function addTooltip(u: uPlot, element: HTMLElement, options: PlotOptions, bands: () => Band[]): void {
-    const tip = h('div.tip', { hidden: true });
-    element.append(tip);
-    let inside = false;
-    u.over.addEventListener('mouseenter', () => (inside = true));
-    u.over.addEventListener('mouseleave', () => {
-        inside = false;
-        tip.hidden = true;
-    });
-    const show = (): void => {
-        const index = u.cursor.idx;
-        if (!inside || index === null || index === undefined) {
-            tip.hidden = true;
-            return;
-        }
-        const t = (u.data[0] as number[])[index]! * 1000;
-        const rows = options.lines.map((l, i) => ({ l, value: (u.data[i + 1] as (number | null)[])[index] ?? null, shown: u.series[i + 1]!.show !== false }))
-            .filter((r) => r.value !== null && r.shown).sort((a, b) => b.value! - a.value!).slice(0, 10);
-        const here = bands().filter((b) => b.label && b.from <= t && (b.to === null || b.to >= t)).map((b) => h(`p.${b.level}` as 'p', {}, b.label!));
-        tip.replaceChildren(h('p.faint', {}, `${f.clock(t)} ${f.zone()}`), ...rows.map((r) => {
-            const swatch = h('i.swatch');
-            swatch.style.background = color(r.l.color);
-            return h('div.tip-row', {}, swatch, h('span', {}, r.l.label), h('b.num', {}, options.format(r.value!)));
-        }), ...here);
-        tip.hidden = false;
-        const left = u.cursor.left! + u.over.offsetLeft;
-        const right = left + 14 + tip.offsetWidth > element.clientWidth;
-        tip.style.left = `${right ? Math.max(0, left - 14 - tip.offsetWidth) : left + 14}px`;
-        tip.style.top = `${Math.max(0, u.cursor.top! + u.over.offsetTop - tip.offsetHeight / 2)}px`;
-    };
-    (u.hooks.setCursor ??= []).push(show);
 }

@@ -1,16 +1,17 @@
 // One panel: its frame, its queries, its states.
-import { instant } from '../api.ts';
-import { h, replace, type Child } from '../dom.ts';
-import * as f from '../format.ts';
+import { ApiError } from '../api.ts';
+import { h, replace, setText } from '../dom.ts';
 import { blocks } from '../markdown.ts';
+import { overlaps } from '../plot/bands.ts';
 import type { Band } from '../plot.ts';
 import { copy, problem } from '../ui.ts';
-import { type Heat, makeHeatmap, toHeat } from './heatmap.ts';
+import { whyEmpty } from './empty.ts';
+import { type Heatmap, makeHeatmap, toHeat } from './heatmap.ts';
 import { fieldOf, type Panel } from './model.ts';
-import { align, askAll, type Asked, lastOf } from './query.ts';
+import { align, askAll, type Asked } from './query.ts';
 import { drawBarGauge, drawStat } from './stat.ts';
-import { drawTable } from './table.ts';
-import { isRelative, rangeWords, stepFor } from './time.ts';
+import { drawSummary, drawTable } from './table.ts';
+import { spanWords, stepFor } from './time.ts';
 import { makeTimeSeries, readExemplars, type TimeSeries } from './timeseries.ts';
 import * as units from './units.ts';
 import { type Scope, SCRAPE_S, type Variables } from './variables.ts';
@@ -35,26 +36,27 @@ export interface PanelView {
     isVisible: () => boolean;
     destroy: () => void;
 }
+const AXIS = 58; // px: all plots begin at the same edge
 
 export function makePanel(panel: Panel, context: PanelContext): PanelView {
     const body = h('div.dash-body');
     const more = h('div.dash-more');
-    const element = h('section.panel.dash-panel', { 'aria-label': panel.title, tabindex: '-1' }, h('header.dash-head', {}, h('h2', { title: panel.description ?? '' }, panel.title), more), body);
-    if (context.isAlone) {
-        element.classList.add('dash-alone');
-    }
+    const state = h('span.dash-state');
+    const about = h('span.dash-description', { title: panel.description ?? '' }, panel.description ?? '');
+    const element = h('section.panel.dash-panel', { 'aria-label': panel.title, tabindex: '-1' }, h('header.dash-head', {}, h('h2', { title: panel.title }, panel.title), state, about, more), body);
     element.classList.add(`dash-${panel.type}`);
-    element.style.setProperty('--x', String(panel.gridPos.x + 1));
-    element.style.setProperty('--y', String(panel.gridPos.y + 1));
-    element.style.setProperty('--w', String(panel.gridPos.w));
-    element.style.setProperty('--h', String(panel.gridPos.h));
+    element.classList.toggle('dash-alone', context.isAlone);
+    for (const [name, value] of [['--x', panel.gridPos.x + 1], ['--y', panel.gridPos.y + 1], ['--w', panel.gridPos.w], ['--h', panel.gridPos.h]] as const) {
+        element.style.setProperty(name, String(value));
+    }
     let scope: Scope = { from: 0, to: 0, step: SCRAPE_S };
     let asked: Asked[] = [];
     let series: TimeSeries | null = null;
-    let heat: ReturnType<typeof makeHeatmap> | null = null;
+    let heat: Heatmap | null = null;
     let abort: AbortController | null = null;
     let visible = false;
     let loadedOnce = false;
+    let again = 0;
     const observer = new IntersectionObserver((entries) => {
         const was = visible;
         visible = entries.at(-1)!.isIntersecting;
@@ -64,105 +66,69 @@ export function makePanel(panel: Panel, context: PanelContext): PanelView {
     }, { rootMargin: '300px' });
     observer.observe(element);
 
-    const height = context.isAlone ? 380 : panel.gridPos.h * 30 + (panel.gridPos.h - 1) * 8 - 74;
-    const promql = (): string => (panel.targets ?? []).map((t) => context.variables.put(t.expr, scope, context.time())).join('\n');
+    const plotOptions = { axis: AXIS, sync: 'dashboard', onSelect: context.onSelect, onReset: context.onReset };
+    const put = (text: string): string => context.variables.put(text, scope, context.time());
+    const promql = (): string => (panel.targets ?? []).map((t) => put(t.expr)).join('\n');
+    const bandsHere = (): Band[] => {
+        const exprs = (panel.targets ?? []).map((t) => t.expr);
+        const metrics = asked.flatMap((a) => a.matrix.map((m) => m.metric));
+        return context.bands().filter((b) => overlaps(b, exprs, metrics));
+    };
 
     const paintMore = (): void => {
-        const links = (panel.links ?? []).map((l) => h('a', { href: context.variables.put(l.url, scope, context.time()) }, l.title));
-        replace(more, panel.description ? h('span.dash-description', {}, panel.description) : null, links,
-            panel.targets ? h('button.linklike', { type: 'button', onclick: (e: Event) => void copy(promql(), e.currentTarget as HTMLElement) }, 'Copy as PromQL') : null,
+        const links = (panel.links ?? []).map((l) => h('a', { href: put(l.url), title: l.title }, l.title));
+        replace(more, links, panel.targets ? h('button.linklike', { type: 'button', onclick: (e: Event) => void copy(promql(), e.currentTarget as HTMLElement) }, 'Copy as PromQL') : null,
             h('button.linklike', { type: 'button', onclick: () => context.open(context.isAlone ? null : panel.id) }, context.isAlone ? 'Back to all' : 'Open alone'));
     };
+    const inState = (word: string): void => {
+        setText(state, word);
+        about.hidden = word !== '';
+    };
 
-    /** Nothing came: is that good, young, or filtered away? */
     const paintEmpty = async (): Promise<void> => {
         loadedOnce = true;
-        const noValue = panel.fieldConfig?.defaults.noValue;
-        const say = (head: string, text: string): void => replace(body, h('div.dash-empty', {}, h('p', {}, h('b', {}, head)), h('p.muted.small', {}, text)));
-        const samples = await instant('max(count_over_time(up{job="metrics-bridge"}[2m]))').then((r) => Number(r[0]?.value[1] ?? 0), () => NaN);
-        if (samples < 4) {
-            const left = Math.max(1, (4 - samples) * SCRAPE_S);
-            say(`First rates in ${f.duration(left * 1000)}`, samples === 0 ? 'Prometheus has not scraped yet.' : `Prometheus has scraped ${samples === 1 ? 'once' : `${samples} times`}. A rate needs two scrapes, a rule an evaluation more.`);
-            setTimeout(() => void refresh(), 5000);
-            return;
+        const why = await whyEmpty(panel, context.variables, scope, context.time());
+        inState(why.state);
+        replace(body, h('div.dash-empty', {}, h('p', {}, h('b', {}, why.head)), why.text === '' ? null : h('p.muted.small', {}, why.text)));
+        if (why.againMs !== undefined) {
+            clearTimeout(again);
+            again = window.setTimeout(() => element.isConnected && void refresh(), why.againMs);
         }
-        const exprs = (panel.targets ?? []).map((t) => t.expr).join(' ');
-        const isCluster = /\b(?:kube|container)_/.test(exprs);
-        if (isCluster && await instant('count(kube_pod_status_phase) or count(container_cpu_usage_seconds_total)').then((r) => r.length === 0, () => false)) {
-            say('No cluster is measured here', 'Prometheus has no figures of kube-state-metrics or the kubelet: nothing is known of pods and nodes.');
-            return;
-        }
-        const covered = await instant(`max(count_over_time(up{job="metrics-bridge"}[${2 * scope.step}s]))`).then((r) => Number(r[0]?.value[1] ?? 0) * SCRAPE_S, () => Infinity);
-        const budgets = /\bslo:/.test(exprs) ? await instant('count(slo:objective:ratio)').then((r) => Number(r[0]?.value[1] ?? 0), () => 1) : 1;
-        if (budgets === 0) {
-            say('First budgets within 5 min', 'Their rules are evaluated every 5 minutes.');
-            setTimeout(() => void refresh(), 15000);
-            return;
-        }
-        if (isRelative(context.time().to) && scope.step > SCRAPE_S && covered < 1.5 * scope.step) {
-            say(`First points within ${f.duration(scope.step * 1500)}`, `A point of this range stands for ${f.duration(scope.step * 1000)}, and Prometheus is younger.`);
-            return;
-        }
-        const chosen = context.variables.list.flatMap((v) => context.variables.chosen(v.name).map((c) => `${v.name} = ${c}`));
-        const when = isRelative(context.time().from) ? rangeWords(context.time().from) : 'that time';
-        say(noValue ?? (chosen.length > 0 ? `Nothing for ${chosen.join(', ')}` : `None in ${when}`), noValue ? `In ${when}.` : chosen.length > 0 ? `In ${when}.` : panel.description ?? '');
     };
 
+    /** A plot stays in the document while its figures change; alone it has a table below. */
+    const show = (plot: HTMLElement): void => {
+        if (plot.parentElement !== body) {
+            replace(body, plot);
+        }
+        body.querySelector('.alone-table')?.remove();
+        if (context.isAlone) {
+            body.append(drawSummary(panel, align(asked, scope).series, panel.type === 'heatmap' ? 'reqps' : undefined));
+        }
+    };
     const drawHeat = (): boolean => {
-        const a = asked[0]!;
-        const { times } = align(asked, scope);
-        const filled = a.matrix.map((m) => {
-            const start = times[0]!;
-            const values = new Array<number | null>(times.length).fill(null);
-            m.values.forEach(([t, v]) => {
-                const i = Math.round((t - start) / scope.step);
-                values[i] = Number(v);
-            });
-            return { le: m.metric['le'] ?? '', values };
-        });
-        if (filled.length === 0) {
+        const { times, series: rows } = align(asked, scope);
+        if (rows.length === 0) {
             return false;
         }
-        const field = { ...fieldOf(panel, ''), unit: 's' };
-        const made: Heat = toHeat(times, filled, (le) => units.axis(field, le));
-        if (!heat) {
-            heat = makeHeatmap(height, (v) => units.text({ unit: 'reqps' }, v));
-        }
-        if (heat.element.parentElement !== body) {
-            replace(body, heat.element);
-        }
-        heat.draw(made, context.bands());
+        const made = toHeat(times, rows.map((r) => ({ le: r.metric['le'] ?? '', values: r.values })), (le) => units.axis({ ...fieldOf(panel, ''), unit: 's' }, le));
+        heat ??= makeHeatmap(panel.title, (v) => units.text({ unit: 'reqps' }, v), plotOptions);
+        show(heat.element);
+        heat.draw(made, scope.step, scope.from, scope.to, bandsHere());
         return made.bounds.length > 0;
     };
-
     const drawSeries = (): boolean => {
-        if (!series) {
-            series = makeTimeSeries(panel, height, context.onSelect, context.onReset);
-        }
-        if (!series.draw(asked, scope, context.bands())) {
+        series ??= makeTimeSeries(panel, plotOptions);
+        if (!series.draw(asked, scope, bandsHere())) {
             return false;
         }
-        if (series.element.parentElement !== body) {
-            replace(body, series.element, context.isAlone ? aloneTable() : null);
-        } else if (context.isAlone) {
-            body.querySelector('.alone-table')?.replaceWith(aloneTable());
-        }
+        show(series.element);
         return true;
-    };
-    /** Every plot has a table: last, least, most and mean. */
-    const aloneTable = (): HTMLElement => {
-        const { series: list } = align(asked, scope);
-        const field = (name: string) => fieldOf(panel, name);
-        return h('div.scroll-x.alone-table', { tabindex: '0' }, h('table', {}, h('thead', {}, h('tr', {}, h('th', {}, 'Series'), ['Last', 'Least', 'Most', 'Mean'].map((x) => h('th.r', {}, x)))), h('tbody', {}, list.map((s) => {
-            const v = s.values.filter((x): x is number => x !== null);
-            const show = (x: number | null): string => units.text(field(s.name), x);
-            return h('tr', {}, h('td', {}, s.name), h('td.r', {}, show(lastOf(s.values))), h('td.r', {}, show(v.length ? Math.min(...v) : null)), h('td.r', {}, show(v.length ? Math.max(...v) : null)), h('td.r', {}, show(v.length ? v.reduce((a, b) => a + b, 0) / v.length : null)));
-        }))));
     };
 
     const draw = (): boolean => {
         loadedOnce = true;
-        const put = (made: HTMLElement | null): boolean => {
+        const only = (made: HTMLElement | null): boolean => {
             if (made) {
                 replace(body, made);
             }
@@ -171,11 +137,18 @@ export function makePanel(panel: Panel, context: PanelContext): PanelView {
         switch (panel.type) {
         case 'timeseries': return drawSeries();
         case 'heatmap': return drawHeat();
-        case 'stat': return put(drawStat(panel, asked, scope));
-        case 'gauge': case 'bargauge': return put(drawBarGauge(panel, asked, scope));
-        case 'table': return put(drawTable(panel, asked));
-        default: return put(h('p.muted', {}, `Panels of type ${panel.type} aren’t drawn here.`));
+        case 'stat': return only(drawStat(panel, asked, scope));
+        case 'gauge': case 'bargauge': return only(drawBarGauge(panel, asked, scope));
+        case 'table': return only(drawTable(panel, asked));
+        default: return only(h('p.muted', {}, `Panels of type ${panel.type} aren’t drawn here.`));
         }
+    };
+
+    const paintProblem = (e: unknown): void => {
+        loadedOnce = true;
+        inState('failed');
+        const status = e instanceof ApiError ? e.status : 400;
+        replace(body, problem(status === 0 ? 'The console doesn’t answer' : status >= 500 && status !== 503 ? 'Prometheus doesn’t answer' : 'Prometheus refused this query', (e as Error).message, () => void refresh(), promql()));
     };
 
     async function refresh(): Promise<void> {
@@ -190,30 +163,37 @@ export function makePanel(panel: Panel, context: PanelContext): PanelView {
         scope = { from, to, step: stepFor(from, to, panel.type === 'heatmap' ? width / 12 : Math.min(width / 2, 400), SCRAPE_S) };
         abort?.abort();
         abort = new AbortController();
-        const late = setTimeout(() => loadedOnce || replace(body, h('div.dash-loading', {}, h('p.faint', {}, `Loading ${f.duration(to - from)}`))), 300);
+        const late = setTimeout(() => {
+            if (!loadedOnce || body.querySelector('.problem')) {
+                inState('loading');
+                replace(body, h('div.dash-loading', {}, h('p.faint', {}, `Loading ${spanWords(context.time(), to - from)}`)));
+            }
+        }, 300);
         try {
             asked = await askAll(panel.targets ?? [], context.variables, scope, context.time(), abort.signal);
             clearTimeout(late);
             if (!draw()) {
                 await paintEmpty();
-            } else if (series && (panel.targets ?? []).some((t) => t.exemplar)) {
-                series.setExemplars(await readExemplars((panel.targets ?? []).filter((t) => t.exemplar).map((t) => context.variables.put(t.expr, scope, context.time())), scope, (v) => units.text({ unit: 's' }, v)));
+                return;
+            }
+            inState('');
+            const withTraces = (panel.targets ?? []).filter((t) => t.exemplar).map((t) => put(t.expr));
+            if (series && withTraces.length > 0) {
+                series.setExemplars(await readExemplars(withTraces, scope, (v) => units.text({ unit: 's' }, v)));
             }
         } catch (e) {
             clearTimeout(late);
-            if (e instanceof DOMException && e.name === 'AbortError') {
-                return;
+            if (!(e instanceof DOMException && e.name === 'AbortError')) {
+                paintProblem(e);
             }
-            loadedOnce = true;
-            const words: Child = (e as Error).message;
-            replace(body, problem('Prometheus refused this query', String(words), () => void refresh(), promql()));
         }
     }
     return {
         element, panel, refresh, promql, isVisible: () => visible,
-        redraw: () => asked.length > 0 && draw(),
+        redraw: () => asked.length > 0 && body.querySelector('.problem') === null && draw(),
         destroy: () => {
             abort?.abort();
+            clearTimeout(again);
             observer.disconnect();
             series?.destroy();
             heat?.destroy();

@@ -46,8 +46,14 @@ export async function askAll(targets: Target[], variables: Variables, scope: Sco
     })));
 }
 
+export interface Aligned {
+    name: string;
+    values: (number | null)[];
+    target: Target;
+    metric: Record<string, string>;
+}
 /** All series on one axis of times, with gaps where a step has no sample. */
-export function align(asked: Asked[], scope: Scope): { times: number[]; series: { name: string; values: (number | null)[]; target: Target }[] } {
+export function align(asked: Asked[], scope: Scope): { times: number[]; series: Aligned[] } {
     const start = Math.floor(scope.from / 1000 / scope.step) * scope.step;
     const end = Math.floor(scope.to / 1000 / scope.step) * scope.step;
     const times: number[] = [];
@@ -63,7 +69,7 @@ export function align(asked: Asked[], scope: Scope): { times: number[]; series: 
                 values[i] = n;
             }
         }
-        return { name: legend(a.target, m.metric), values, target: a.target };
+        return { name: legend(a.target, m.metric), values, target: a.target, metric: m.metric };
     }));
     return { times, series };
 }

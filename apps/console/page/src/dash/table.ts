@@ -1,7 +1,7 @@
 // Tables: instant vectors merged by their labels, columns chosen and named by "organize".
 import { h } from '../dom.ts';
 import { colorName, fieldOf, isTrouble, type Panel, stepOf } from './model.ts';
-import type { Asked } from './query.ts';
+import { type Aligned, type Asked, lastOf } from './query.ts';
 import * as units from './units.ts';
 
 type Row = Record<string, string | number>;
@@ -58,4 +58,14 @@ export function drawTable(panel: Panel, asked: Asked[]): HTMLElement | null {
     };
     return h('div.scroll-x.dash-table', { tabindex: '0' }, h('table', {}, h('thead', {}, h('tr', {}, columns.map((c) => h(values.includes(c) ? 'th.r' : 'th', {}, name(c))))),
         h('tbody', {}, rows.slice(0, 200).map((r) => h('tr', {}, columns.map((c) => cell(r, c)))))));
+}
+
+/** The figures of a plot for those who read them: last, least, most and mean of each series. */
+export function drawSummary(panel: Panel, list: Aligned[], unit?: string): HTMLElement {
+    const rows = list.map((s) => {
+        const v = s.values.filter((x): x is number => x !== null);
+        const show = (x: number | null): HTMLElement => h('td.r', {}, units.text(unit === undefined ? fieldOf(panel, s.name) : { unit }, x));
+        return h('tr', {}, h('td', {}, s.name), show(lastOf(s.values)), show(v.length > 0 ? Math.min(...v) : null), show(v.length > 0 ? Math.max(...v) : null), show(v.length > 0 ? v.reduce((a, b) => a + b, 0) / v.length : null));
+    });
+    return h('div.scroll-x.alone-table', { tabindex: '0', role: 'region', 'aria-label': `Figures of ${panel.title}` }, h('table', {}, h('thead', {}, h('tr', {}, h('th', {}, 'Series'), ['Last', 'Least', 'Most', 'Mean'].map((x) => h('th.r', {}, x)))), h('tbody', {}, rows)));
 }
