@@ -354,7 +354,7 @@ test('logs pause, open in place and go on', async () => {
     await page.locator('.log-line').nth(3).click();
     await page.waitForSelector('.log-detail:has-text("event time")');
     const trace = await text(page, '.log-detail code');
-    await page.click('.log-detail a:has-text("all lines of this trace")');
+    await page.click('.log-detail a:has-text("of this trace")');
     await page.waitForFunction((t) => new URL(location.href).searchParams.get('trace') === t, trace);
     await page.waitForSelector('.log-line');
     // A stretch of the bars is a stretch of time.

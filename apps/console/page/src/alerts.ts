@@ -44,6 +44,7 @@ interface ManagerAlert {
     labels: Record<string, string>;
     annotations: Record<string, string>;
     startsAt: string;
+    updatedAt: string;
     generatorURL: string;
     status: { state: string; silencedBy: string[]; inhibitedBy: string[] };
 }
@@ -111,6 +112,18 @@ export function onAlerts(listener: () => void): () => void {
 }
 
 export const runbookName = (url: string | undefined): string => /runbooks\/([a-z0-9-]+)(\.md)?$/.exec(url ?? '')?.[1] ?? '';
+/** Alertmanager says when it heard of an alert last; of the first telling only who looked before the next one knows. */
+const TOLD_AGAIN_MS = 25000;
+const accepted = new Map<string, number>();
+function noteAccepted(key: string, fired: number, m: ManagerAlert | undefined): void {
+    const told = m ? Date.parse(m.updatedAt) : NaN;
+    if (m && !accepted.has(key) && Math.abs(Date.parse(m.startsAt) - fired) < 2000 && told - fired < TOLD_AGAIN_MS) {
+        accepted.set(key, told);
+    }
+}
+/** When Alertmanager took it, by its own clock, ms; undefined: nobody looked in time. */
+export const acceptedAt = (key: string): number | undefined => accepted.get(key);
+
 const text = (labels: Record<string, string>, name: string): string => labels[name] ?? '';
 
 function managed(labels: Record<string, string>): ManagerAlert | undefined {
@@ -143,10 +156,13 @@ function fromStream(f: Firing): Alert {
     const alert: Alert = {
         key: `${f.fingerprint}/${f.sequence}`, source: 'stream', name: f.rule, severity: f.severity,
         service: labels['service_name']!, region: labels['cloud_region']!, route: text(f.labels, 'http.route'), state: 'firing',
-        since: Date.parse(transition?.starts_at ?? f.starts_at), reason: '', labels, annotations: m?.annotations ?? {},
+        since: live.firstViolated(transition ?? f), reason: '', labels, annotations: m?.annotations ?? {},
         runbook: runbookName(transition?.runbook_url ?? m?.annotations['runbook_url']), fingerprint: f.fingerprint,
         sequence: f.sequence, evidence: f.evidence, value: f.evidence.value, query: '', forMs: 0, silences: [],
     };
+    if (transition) {
+        noteAccepted(alert.key, Date.parse(transition.detected_at), m);
+    }
     judge(alert, m);
     return alert;
 }
@@ -171,19 +187,37 @@ function fromPrometheus(p: PrometheusAlert): Alert {
 }
 
 const SEVERITIES = ['critical', 'warning', 'info'];
-export const severityRank = (s: string): number => (SEVERITIES.indexOf(s) + 1 || 4) - 1;
+const severityRank = (s: string): number => (SEVERITIES.indexOf(s) + 1 || 4) - 1;
+/** How far past its limit, so that shares and seconds compare. */
+const excess = (a: Alert): number => (a.value ?? 0) / (a.evidence?.threshold || 1);
 
 function join(): void {
     store.alerts = [
         ...raw.firing.map(fromStream),
         ...raw.prometheus.filter((p) => p.labels['alertname'] !== 'Watchdog').map(fromPrometheus),
-    ].sort((a, b) => Number(b.source === 'stream') - Number(a.source === 'stream') || severityRank(a.severity) - severityRank(b.severity) || (b.value ?? 0) - (a.value ?? 0) || a.key.localeCompare(b.key));
+    ].sort((a, b) => Number(a.state === 'silenced') - Number(b.state === 'silenced') || Number(b.source === 'stream') - Number(a.source === 'stream') || severityRank(a.severity) - severityRank(b.severity) || excess(b) - excess(a) || a.key.localeCompare(b.key));
+    troubleAt.clear();
+    pendingAt.clear();
+    for (const a of store.alerts) {
+        if (a.state === 'pending') {
+            pendingAt.add(place(a.service, a.region));
+        } else if (a.source === 'stream' && a.state !== 'inhibited' && !troubleAt.has(place(a.service, a.region))) {
+            troubleAt.set(place(a.service, a.region), a);
+        }
+    }
     listeners.forEach((l) => l());
 }
 
+// Of each pair of service and region its worst alert: a wall of ten thousand asks each second.
+const place = (service: string, region: string): string => `${service}|${region}`;
+const troubleAt = new Map<string, Alert>();
+const pendingAt = new Set<string>();
+export const troubleOf = (service: string, region: string): Alert | null => troubleAt.get(place(service, region)) ?? null;
+export const isPending = (service: string, region: string): boolean => pendingAt.has(place(service, region));
+
 export const inState = (s: State): Alert[] => store.alerts.filter((a) => a.state === s);
 export const firing = (): Alert[] => inState('firing');
-/** What makes a tile red: also what is silenced, for it is still so. */
+/** What makes a tile red: also what is silenced, for it is still so; that comes last. */
 export const troubles = (): Alert[] => store.alerts.filter((a) => a.source === 'stream' && a.state !== 'inhibited');
 
 // --- reading ---
@@ -248,6 +282,12 @@ export function limitOf(signal: string): number | null {
     return null;
 }
 
+/** What a latency objective calls fast, s: its rule counts the bucket under it. */
+export function latencyLimit(sloth: string): number | null {
+    const rule = raw.groups.flatMap((g) => g.rules).find((r) => r.labels?.['sloth_id'] === sloth && /le="[0-9.]+"/.test(r.query));
+    return rule ? Number(/le="([0-9.]+)"/.exec(rule.query)![1]) : null;
+}
+
 let turn = 0;
 let firingNames = '';
 export function start(): void {
@@ -257,7 +297,7 @@ export function start(): void {
             return;
         }
         turn++;
-        if (turn % 30 === 0 || store.limits.size === 0 && turn % 3 === 0 || store.rulesTotal === 0 && turn % 5 === 0) {
+        if (turn % 30 === 0 || store.limits.size === 0 && turn % 3 === 0 || (store.rulesTotal === 0 || store.targetsTotal === 0) && turn % 5 === 0) {
             void Promise.all([readRules(), readLimits()]).then(join);
         }
         if (turn % 5 === 0) {

@@ -18,6 +18,8 @@ function setAttributes(element: Element, attributes: Record<string, Value>): voi
             element.addEventListener(name.slice(2), value as EventListener);
         } else if (value === true) {
             element.setAttribute(name, '');
+        } else if (name === 'class' && typeof value === 'string') { // beside those of the tag
+            element.classList.add(...value.split(' ').filter((c) => c !== ''));
         } else if (value !== false && value !== null && value !== undefined) {
             element.setAttribute(name, String(value));
         }

@@ -87,6 +87,9 @@ export function duration(ms: number): string {
 /** "0.4 s", "12.3 s": short spans that were measured. */
 export const delay = (ms: number): string => `${(ms / 1000).toFixed(1)}${NBSP}s`;
 
+/** "a", "a and b", "a, b and c". */
+export const list = (words: string[]): string => (words.length < 2 ? words.join() : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`);
+
 let local = false;
 export const isLocal = (): boolean => local;
 export function setLocal(on: boolean): void {

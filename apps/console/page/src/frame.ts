@@ -123,7 +123,7 @@ export function makeFrame(showHelp: () => void): Frame {
     };
 
     const paintAlerts = (): void => {
-        const firing = alerts.firing();
+        const firing = alerts.firing(); // none that is silenced
         badges.forEach((b) => {
             b.hidden = firing.length === 0;
             setText(b, String(firing.length));
@@ -133,14 +133,14 @@ export function makeFrame(showHelp: () => void): Frame {
         const elsewhere = currentTab() !== 'Overview' && currentTab() !== 'Alerts';
         incident.hidden = !worst || !elsewhere;
         if (worst && elsewhere) {
-            const { where, what } = sentence(worst, firing);
+            const { where, what } = sentence(worst);
             incident.classList.toggle('strip-warning', worst.severity !== 'critical');
             incident.classList.toggle('strip-critical', worst.severity === 'critical');
             replaceWhen(incident, worst.key, () => [icons.ofState('firing', worst.severity),
                 h('span', {}, h('b.where', {}), ' ', h('span.what', {}), h('span.muted.since.num', {})), h('a.button', { href: `/alerts/${worst.key}` }, 'Why')]);
             setText(incident.querySelector('.where')!, where);
             setText(incident.querySelector('.what')!, what);
-            setText(incident.querySelector('.since')!, ` · ${worst.name}, ${worst.severity} · since ${f.when(worst.since, live.now(), true)} (${f.duration(live.now() - worst.since)})`);
+            setText(incident.querySelector('.since')!, ` · ${worst.name}, ${worst.severity} · since ${f.when(worst.since, live.now(), true)} (${f.duration(live.now() - worst.since)})${firing.length > 1 ? ` · ${firing.length - 1} more ${firing.length === 2 ? 'fires' : 'fire'}` : ''}`);
         }
     };
 

@@ -69,6 +69,6 @@ export class History {
     }
 
     errorsSince(ms: number): number {
-        return this.rows.filter((r) => r.time_unix_ms >= ms - 1000).reduce((n, r) => n + r.errors, 0);
+        return this.rows.filter((r) => r.time_unix_ms >= ms).reduce((n, r) => n + r.errors, 0);
     }
 }

@@ -13,6 +13,7 @@ export interface Series {
     window: Values;
     minute: Values;
     firing: string[];
+    born: number; // event time of the first second that is known of it, ms; of a page opened later to the next bar's begin
     slot: number; // of the newest bar
     bars: (Values | null)[]; // by slot % BARS
 }
@@ -52,11 +53,12 @@ export interface Processor {
 
 export const BARS = 60;
 export const BAR_MS = 5000;
+export const WINDOW_MS = 10000; // the shortest
+const MINUTE_MS = 60000;
 const BACKOFF_S = [1, 2, 4, 8, 15];
 
 type Row = [number, number, ...(number | null)[]] | [number, number, number, number, number, number, number, number, string[]];
 interface Tick {
-    version?: string;
     now_unix_ms: number;
     newest_unix_ms: number;
     processors: Processor[];
@@ -77,7 +79,6 @@ export const state = {
     everConnected: false,
     lostAt: 0,
     retryAt: 0,
-    version: '',
 };
 
 let offset = 0; // the server's clock minus ours
@@ -99,7 +100,7 @@ function takeNames(names: Tick['new']): void {
     for (const [id, service, region, route] of names) {
         if (!state.series.has(id)) {
             state.series.set(id, { id, service, region, route: route ?? '', time: 0, window: values([], 0),
-                minute: values([], 0), firing: [], slot: 0, bars: new Array<Values | null>(BARS).fill(null) });
+                minute: values([], 0), firing: [], born: 0, slot: 0, bars: new Array<Values | null>(BARS).fill(null) });
         }
     }
 }
@@ -121,6 +122,7 @@ function takeRows(rows: Row[]): void {
             series.time = row[1];
             series.window = values(numbers, 2);
             series.minute = values(numbers, 5);
+            series.born ||= series.time;
             series.firing = (row[8] as unknown as string[] | undefined) ?? [];
             noteBar(series);
         }
@@ -136,6 +138,8 @@ function takeBars(bars: NonNullable<Tick['bars']>): void {
                 const v = values(list, i * 3);
                 series.bars[(slot - BARS + 1 + i) % BARS] = v.rate === null ? null : v;
             }
+            const first = series.bars.map((_, i) => slot - BARS + 1 + i).find((at) => series.bars[at % BARS] !== null) ?? slot;
+            series.born = first === slot - BARS + 1 ? first * BAR_MS - MINUTE_MS : Math.min(series.time || Infinity, (first + 1) * BAR_MS);
         }
     }
 }
@@ -163,7 +167,6 @@ function takeTick(tick: Tick): void {
 function takeHello(tick: Tick): void {
     // Numbers of series are of that run of the server.
     state.series.clear();
-    state.version = tick.version ?? '';
     takeTick(tick);
     takeBars(tick.bars ?? []);
     const fresh = (tick.transitions ?? []).filter(addTransition);
@@ -234,6 +237,23 @@ export function connect(): void {
     });
 }
 
+/** A window's rate means something once the window is full. */
+const lived = (s: Series): number => (s.born === 0 ? 0 : state.newest - s.born);
+/** What people read: the last 60 s, the shortest window until there are so many, nothing before that is full. */
+export function shown(s: Series): Values {
+    const none = lived(s) < WINDOW_MS;
+    return none ? { rate: null, errors: null, p99: null } : { rate: lived(s) < MINUTE_MS ? s.window.rate : s.minute.rate ?? s.window.rate, errors: s.minute.errors ?? s.window.errors, p99: s.minute.p99 ?? s.window.p99 };
+}
+/** Some are younger than the minute that tiles speak of. */
+export const isYoung = (): boolean => pairs().some((s) => lived(s) < MINUTE_MS);
+/** How long until the first window is full, ms; 0: there are rates. Infinity: nothing has come yet. */
+export function untilRates(): number {
+    const oldest = Math.max(-Infinity, ...pairs().map(lived));
+    return Math.max(0, WINDOW_MS - oldest);
+}
+/** An alert's first violated second is known by its end; people, plots and rows of the history name its beginning. */
+export const firstViolated = (t: { starts_at: string }): number => Date.parse(t.starts_at) - 1000;
+
 /** Services × regions; a route's own series belong to their service's. */
 export const pairs = (): Series[] => [...state.series.values()].filter((s) => s.route === '');
 export const findSeries = (service: string, region: string): Series | undefined =>
@@ -244,7 +264,8 @@ export function barsOf(series: Series): (Values | null)[] {
     const newest = Math.max(series.slot, Math.floor((now() - 3000) / BAR_MS));
     return Array.from({ length: BARS }, (_, i) => {
         const slot = newest - BARS + 1 + i;
-        return slot > series.slot || slot <= series.slot - BARS ? null : series.bars[slot % BARS]!;
+        const isFull = (slot + 1) * BAR_MS >= series.born + WINDOW_MS; // before that a bar would grow with its window, not with the traffic
+        return !isFull || slot > series.slot || slot <= series.slot - BARS ? null : series.bars[slot % BARS]!;
     });
 }
 

@@ -31,22 +31,25 @@ export function whatIsWrong(a: Alert, old = false): string {
 
 const plural = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`;
 
-function healthy(total: number): Verdict {
+const names = (near: live.Series[]): string => (near.length === 1 ? `${near[0]!.service} in ${near[0]!.region} is near its limit. ` : near.length > 1 ? `${near.length} are near their limit. ` : '');
+
+function healthy(total: number, near: live.Series[]): Verdict {
     const all = live.pairs();
     let requests = 0;
     let failed = 0;
     let slowest = 0;
     for (const s of all) {
-        const r = s.minute.rate ?? s.window.rate ?? 0;
+        const v = live.shown(s);
+        const r = v.rate ?? 0;
         requests += r;
-        failed += r * (s.minute.errors ?? s.window.errors ?? 0);
-        slowest = Math.max(slowest, s.minute.p99 ?? 0);
+        failed += r * (v.errors ?? 0);
+        slowest = Math.max(slowest, v.p99 ?? 0);
     }
     const last = [...live.state.transitions].reverse().find((t) => t.state === 'resolved');
     const incident = last ? `Last incident over ${f.when(Date.parse(last.detected_at), live.now())}.` : 'No incident yet.';
     return {
         subject: '', rest: total === 1 ? `${all[0]!.service} in ${all[0]!.region} is healthy` : `All ${f.count(total)} are healthy`,
-        below: `${f.count(requests)} requests a second, ${f.join(f.percent(requests > 0 ? failed / requests : null))} failing, slowest P99 ${f.join(f.seconds(slowest))}. ${incident}`,
+        below: `${f.count(requests)} requests a second, ${f.join(f.percent(requests > 0 ? failed / requests : null))} failing, slowest P99 ${f.join(f.seconds(slowest))}. ${names(near)}${incident}`,
         level: 'good',
     };
 }
@@ -73,21 +76,37 @@ function spread(alerts: Alert[], total: number, near: number): string {
     const places = new Set(alerts.map((a) => `${a.service}|${a.region}`)).size;
     const services = [...new Set(alerts.map((a) => a.service))];
     const regions = [...new Set(alerts.map((a) => a.region))];
-    const head = `${places} of ${total} in trouble${near > 0 ? `, ${near} near its limit` : ''}`;
+    const head = `${f.count(places)} of ${f.count(total)} in trouble${near > 0 ? `, ${near} near ${near === 1 ? 'its' : 'their'} limit` : ''}`;
     const rest = total - places - near;
+    const others = rest <= 0 ? '' : rest === 1 ? ' The other one is healthy' : ` The other ${f.count(rest)} are healthy`;
     if (services.length === 1 && regions.length === 1) {
-        const others = live.pairs().some((s) => s.service === services[0] && s.region !== regions[0]);
-        return `${head}. The other ${rest} are healthy${others ? `; no other region of ${services[0]} is affected` : ''}.`;
+        const elsewhere = live.pairs().some((s) => s.service === services[0] && s.region !== regions[0]);
+        return `${head}.${others}${others && elsewhere ? `; no other region of ${services[0]} is affected` : ''}${others && '.'}`;
     }
     if (regions.length === 1 && places > 1) {
         const first = Math.min(...alerts.map((a) => a.since));
         const within = Math.max(...alerts.map((a) => a.since)) - first;
-        return `${head}, all in one region, within ${f.duration(within)} of each other from ${f.clock(first)}. The other ${rest} are healthy.`;
+        const all = live.pairs();
+        const sound = near > 0 || all.filter((s) => s.region === regions[0]).length > places ? [] : [...new Set(all.map((s) => s.region))].filter((r) => r !== regions[0]).sort();
+        return `${head}, all in one region, within ${within < 1000 ? 'a second' : f.duration(within)} of each other from ${f.clock(first)}.${sound.length > 0 && sound.length <= 3 ? ` ${f.list(sound)} ${sound.length === 1 ? 'is' : 'are'} healthy.` : others && `${others}.`}`;
     }
-    return `${head}. The other ${rest} are healthy.`;
+    return `${head}.${others && `${others}.`}`;
 }
 
-export function verdict(near: number): Verdict {
+/** Before the first window is full nothing is claimed; how long that takes is known once something came. */
+function beforeRates(total: number, wait: number): Verdict {
+    if (!live.state.everConnected) {
+        return { subject: '', rest: 'Connecting', below: '', level: 'unknown' };
+    }
+    if (total === 0) {
+        return { subject: '', rest: `First rates ${live.WINDOW_MS / 1000} s after the first request`, below: 'stream-processor waits for events; services appear here as their first ones come.', level: 'unknown' };
+    }
+    const services = new Set(live.pairs().map((s) => s.service)).size;
+    const regions = new Set(live.pairs().map((s) => s.region)).size;
+    return { subject: '', rest: `First rates in ${Math.ceil(wait / 1000)}\u00a0s`, below: `${plural(services, 'service', 'services')} in ${plural(regions, 'region', 'regions')} so far. A rate needs a window of ${live.WINDOW_MS / 1000} s.`, level: 'unknown' };
+}
+
+export function verdict(near: live.Series[]): Verdict {
     const total = live.pairs().length;
     const dead = live.state.processors.filter((p) => !p.connected);
     const since = f.clock(live.state.newest);
@@ -97,9 +116,12 @@ export function verdict(near: number): Verdict {
     }
     const old = live.isStale();
     const at = old ? `At ${since}, ` : '';
-    const alerts = troubles();
-    if (total === 0) {
-        return { subject: '', rest: 'Waiting for the first events', below: 'Services appear here with their first request.', level: 'unknown' };
+    const all = troubles();
+    const loud = all.filter((a) => a.state !== 'silenced');
+    const alerts = loud.length > 0 ? loud : all; // who is silenced never speaks first
+    const wait = live.untilRates();
+    if (total === 0 || (wait > 0 && alerts.length === 0 && !old)) {
+        return beforeRates(total, wait);
     }
     if (alerts.length === 0) {
         if (old) {
@@ -109,10 +131,11 @@ export function verdict(near: number): Verdict {
         if (!store.firingKnown || told.length > 0) { // nothing claims more than is known
             return { subject: '', rest: store.problems['processor'] ? 'What fires is not known' : 'Reading what fires', below: store.problems['processor'] ?? '', level: 'unknown' };
         }
-        return healthy(total);
+        return healthy(total, near);
     }
     const level = alerts.some((a) => a.severity === 'critical') ? 'critical' : 'warning';
-    const below = spread(alerts, total, near);
+    const quiet = loud.length > 0 && all.length > loud.length ? ` ${plural(all.length - loud.length, 'more alert is', 'more alerts are')} silenced.` : loud.length === 0 ? ' Silenced: nobody is told.' : '';
+    const below = spread(all, total, near.length) + quiet;
     if (alerts.length === 1) {
         return { subject: `${at}${alerts[0]!.service} in ${alerts[0]!.region}`, rest: whatIsWrong(alerts[0]!, old), below, level };
     }
@@ -120,12 +143,11 @@ export function verdict(near: number): Verdict {
     return { subject: at + words.subject, rest: words.rest, below, level };
 }
 
-/** For the strip on other views: Overview's own sentence, or what Prometheus alone has found. */
-export function sentence(worst: Alert, firing: Alert[]): { where: string; what: string } {
-    if (troubles().length > 0) {
-        const v = verdict(0);
-        return { where: v.subject, what: v.rest };
+/** For the strip on other views: one alert's sentence, to which its name and link belong. */
+export function sentence(worst: Alert): { where: string; what: string } {
+    if (worst.source === 'stream') {
+        const old = live.isStale();
+        return { where: `${old ? `At ${f.clock(live.state.newest)}, ` : ''}${worst.service} in ${worst.region}`, what: whatIsWrong(worst, old) };
     }
-    const more = firing.length > 1 ? `, and ${firing.length - 1} more` : '';
-    return { where: [worst.service, worst.region].filter((x) => x !== '').join(', ') || worst.name, what: (worst.annotations['summary'] ?? worst.name) + more };
+    return { where: [worst.service, worst.region].filter((x) => x !== '').join(', ') || worst.name, what: worst.annotations['summary'] ?? worst.name };
 }

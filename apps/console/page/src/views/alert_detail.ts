@@ -1,16 +1,16 @@
 // One alert with its why: measured against needed, the chance of it, the seconds that counted, what happened, first steps.
 import * as alerts from '../alerts.ts';
-import { get, getText, instant, query } from '../api.ts';
+import { get, query } from '../api.ts';
 import * as chance from '../chance.ts';
 import { h, replace, replaceWhen, type Child } from '../dom.ts';
 import * as f from '../format.ts';
 import { History } from '../history.ts';
 import * as icons from '../icons.ts';
 import * as live from '../live.ts';
-import { inline, leads } from '../markdown.ts';
 import { makePlot, type Plot } from '../plot.ts';
 import { endSilence, extendSilence, openSilence } from '../silence.ts';
 import { button, copy, link } from '../ui.ts';
+import { firstSteps } from './first_steps.ts';
 import { logsHref, signalName } from './incident.ts';
 
 interface Needed {
@@ -134,8 +134,8 @@ export function makeStreamDetail(fingerprint: string, sequence: number): Detail 
     const paintCells = (t: live.Transition | undefined): void => {
         const i = ruleIndex();
         const rows = history?.rows ?? [];
-        const first = t ? Date.parse(t.starts_at) : NaN;
-        const k = rows.findIndex((r) => r.time_unix_ms >= first - 1000);
+        const first = t ? live.firstViolated(t) : NaN;
+        const k = rows.findIndex((r) => r.time_unix_ms >= first);
         if (i < 0 || k < 0 || rows.length === 0 || rows[0]!.time_unix_ms > first) {
             cells.hidden = true;
             return;
@@ -155,9 +155,16 @@ export function makeStreamDetail(fingerprint: string, sequence: number): Detail 
                 return h(`span.cell.cell-${v}` as 'span', { title: `${f.clock(r.time_unix_ms)} ${v}` }, showsNumber ? String(n) : '');
             });
             const last = shown.at(-1)!.time_unix_ms;
+            const under = (ms: number, words: string, name = ''): HTMLElement => {
+                const label = h('span', { class: name }, words);
+                label.style.gridColumn = `${shown.findIndex((r) => r.time_unix_ms >= ms) + 1} / span 1`;
+                return label;
+            };
+            const short = (ms: number): string => f.clock(ms).slice(-3);
             return [h('h2', {}, 'Evaluations, one a second ', h('span.faint.small', {}, `filled: violated; ${(t?.evaluations ?? 2) === 1 ? 'one fires' : `${t?.evaluations ?? 2} in a row fire`}`)),
                 h('div.cell-row', { role: 'img', 'aria-label': `Seconds from ${f.clock(shown[0]!.time_unix_ms)} to ${f.clock(last)}` }, boxes),
-                h('div.cell-times.num.faint.small', {}, h('span', {}, f.clock(shown[0]!.time_unix_ms)), h('span', {}, firedAt > 0 ? `fired ${f.clock(firedAt)}` : ''), h('span', {}, `${f.clock(last)}${k + 19 < rows.length ? ', and on' : ''}`))];
+                h('div.cell-row.cell-times.num.faint.small', {}, k > 0 ? under(shown[0]!.time_unix_ms, f.clock(shown[0]!.time_unix_ms)) : null, firedAt > first ? under(first, short(first)) : null,
+                    firedAt > 0 ? under(firedAt, `${short(firedAt)} fired`, 'cell-fired') : null, h('span.cell-last', {}, `${f.clock(last)}${k + 19 < rows.length ? ', and on' : ''}`))];
         });
     };
 
@@ -166,21 +173,25 @@ export function makeStreamDetail(fingerprint: string, sequence: number): Detail 
         if (!t) {
             return list;
         }
-        list.push([Date.parse(t.starts_at), 'First violated (event time)'], [Date.parse(t.detected_at), `Fired, committed once, sequence ${t.sequence}`]);
+        list.push([live.firstViolated(t), 'First violated second (event time)'], [Date.parse(t.detected_at), `Fired, committed once, sequence ${t.sequence}`]);
         const told = live.state.notifications.filter((n) => n.received_unix_ms >= Date.parse(t.detected_at) - 1000 && n.webhook.alerts?.some((a) => a.labels['alertname'] === t.rule && a.labels['detector'] === 'stream' &&
             a.labels['service_name'] === t.labels['service.name'] && a.labels['cloud_region'] === t.labels['cloud.region']));
         const first = told.find((n) => n.webhook.status === 'firing');
         const page = told.find((n) => n.webhook.alerts?.some((a) => a.labels['page'] === 'true'));
+        const took = alerts.acceptedAt(`${fingerprint}/${t.sequence}`);
+        if (took !== undefined) {
+            list.push([took, 'Alertmanager accepted it']);
+        }
         if (first) {
             list.push([first.received_unix_ms, 'Notification arrived (local receiver)']);
         }
         if (page) {
-            list.push([page.received_unix_ms, 'Page arrived: it had fired for 40 s']);
+            list.push([page.received_unix_ms, `Marked to page: ${f.duration(page.received_unix_ms - Date.parse(t.detected_at))} of firing`]);
         }
         if (cleared) {
-            list.push([Date.parse(cleared.ends_at ?? cleared.detected_at), 'First clear (event time)'], [Date.parse(cleared.detected_at), `Resolved, ${cleared.reason === 'clear' ? 'enough evidence that it is over' : (cleared.reason ?? '').replace('_', ' ')}`]);
+            list.push([Date.parse(cleared.ends_at ?? cleared.detected_at) - 1000, 'First clear second (event time)'], [Date.parse(cleared.detected_at), `Resolved, ${cleared.reason === 'clear' ? 'enough evidence that it is over' : (cleared.reason ?? '').replace('_', ' ')}`]);
         }
-        return list; // in the order of cause: an event's second is named by its end, so it may end after the alert fired
+        return list.sort((a, b) => a[0] - b[0]);
     };
 
     const makeChart = (signal: string, threshold: number | null, severity: string, service: string, region: string, route: string): void => {
@@ -227,8 +238,8 @@ export function makeStreamDetail(fingerprint: string, sequence: number): Detail 
             button('Copy link', () => void copy(pinnedLink(), actions.querySelector<HTMLElement>('.copy-link') ?? undefined), { key: 'c', class: 'copy-link' })]);
         paintSilences(silences, alert?.silences ?? []);
         const rows = conditionRows(t);
-        replaceWhen(conditions, JSON.stringify(rows), () => h('div.scroll-x', { tabindex: '0' }, h('table', {}, h('thead', {}, h('tr', {}, h('th', {}, 'Condition'), h('th', {}, 'Needs'), h('th.r', {}, 'When it fired'), h('th.r', {}, 'Now'))),
-            h('tbody', {}, rows.map((r) => h('tr', {}, h('td', {}, h('span', { class: r[4] ? 'done' : 'faint' }, r[4] ? icons.check() : '·'), ' ', r[0]), h('td.num.muted', {}, r[1]), h('td.r', {}, r[2]), h('td.r', {}, h('b', {}, r[3]))))))));
+        replaceWhen(conditions, JSON.stringify(rows), () => h('div.scroll-x', { tabindex: '0' }, h('table.conditions', {}, h('thead', {}, h('tr', {}, h('th', {}, 'Condition'), h('th', {}, 'Needs'), h('th.r', {}, 'When it fired'), h('th.r', {}, 'Now'))),
+            h('tbody', {}, rows.map((r) => h('tr', {}, h('td', {}, h('span.condition-mark', { class: r[4] ? 'done' : 'faint' }, r[4] ? icons.check() : '·'), r[0]), h('td.num.muted', {}, r[1]), h('td.r', {}, r[2]), h('td.r', {}, h('b', {}, r[3]))))))));
         const line = timeline(t, cleared);
         replaceWhen(happened, JSON.stringify(line) + f.zone(), () => (line.length === 0 ? h('p.muted', {}, 'Its transition isn’t among those that are kept.') : h('table.timeline', {}, h('tbody', {}, line.map(([at, what]) => h('tr', {}, h('td.num', {}, f.clockMs(at)),
             h('td.r.muted', {}, at <= line[0]![0] ? '' : `+${f.delay(at - line[0]![0])}`), h('td', {}, what)))))));
@@ -244,7 +255,7 @@ export function makeStreamDetail(fingerprint: string, sequence: number): Detail 
         const data = history.data(signal, 2);
         plot.setData(data);
         const end = Math.max(history.rows.at(-1)!.time_unix_ms, live.isStale() ? live.now() : 0);
-        const since = t ? Date.parse(t.starts_at) : alert?.since ?? 0;
+        const since = t ? live.firstViolated(t) : alert?.since ?? 0;
         const from = since > end - 270000 && since < end ? Math.max(end - 300000, Math.min(since - 30000, end - 90000)) : end - 300000;
         plot.setRange(from, end);
         plot.setUnknown(live.isStale() ? history.rows.at(-1)!.time_unix_ms : null);
@@ -252,44 +263,15 @@ export function makeStreamDetail(fingerprint: string, sequence: number): Detail 
         plot.setBands(t || alert ? [{ from: firedAt, to: cleared ? Date.parse(cleared.detected_at) : null, level: severity === 'critical' ? 'critical' : 'warning', label: `${t?.rule ?? alert?.name} firing` }] : []);
         plot.setMarks(t ? [{ at: since, label: 'first violated', left: true }, { at: firedAt, label: 'fired', left: false }] : []);
         const last = (i: number): string => f.join(f.measure(signal, data[i]?.at(-1)));
-        replaceWhen(legend, `${last(1)}${last(2)}`, () => ['10 s window', '60 s window'].map((name, i) => {
+        replaceWhen(legend, `${last(1)}${last(2)}${severity}`, () => ['10 s window', '60 s window'].map((name, i) => {
             const swatch = h('i.swatch');
             swatch.style.background = `var(${i === 0 ? (severity === 'critical' ? '--critical' : '--warning-mark') : '--series-1'})`;
             return h('span.row', {}, swatch, h('span.muted', {}, name), ' ', h('b.num', {}, last(i + 1)));
-        }));
+        }).concat(t || alert ? [h('span.row', {}, h('i.swatch.swatch-firing', { class: severity === 'critical' ? null : 'is-warning' }), h('span.muted', {}, 'firing'))] : []));
     };
 
     const fillSteps = async (service: string, region: string, runbook: string, signal: string): Promise<void> => {
-        const items: Child[] = [];
-        const labels = `service_name="${service}", cloud_region="${region}"`;
-        const routes = signal.startsWith('latency') || signal === 'error_rate' ? await instant(`topk(2, sum by (http_request_method, http_route) (increase(http_server_request_duration_seconds_count{${labels}${signal === 'error_rate' ? ', http_response_status_code=~"5.."' : ''}}[2m])))`).catch(() => []) : [];
-        const total = routes.reduce((n, r) => n + Number(r.value[1]), 0);
-        if (signal === 'error_rate' && routes[0] && total > 0) {
-            const all = await instant(`sum(increase(http_server_request_duration_seconds_count{${labels}, http_response_status_code=~"5.."}[2m]))`).catch(() => []);
-            const share = Number(routes[0].value[1]) / (Number(all[0]?.value[1]) || total);
-            items.push([h('b', {}, 'One route or all? '), `${f.join(f.percent(Math.min(1, share)))} of the failures are on `, h('code', {}, `${routes[0].metric['http_request_method'] ?? ''} ${routes[0].metric['http_route'] ?? ''}`), '. ',
-                h('a', { href: `/d/golden-signals?var-service=${encodeURIComponent(service)}&var-region=${encodeURIComponent(region)}` }, 'Golden signals')]);
-        }
-        const lines = await get<{ lines: { record: { body: string } }[] }>(`/api/logs?${query({ service, region, severity: 'WARN', limit: 300 })}`).catch(() => ({ lines: [] }));
-        const counts = new Map<string, number>();
-        lines.lines.forEach((l) => {
-            const text = l.record.body.replace(/\b\d+(\.\d+)? ?ms\b/g, 'N ms');
-            counts.set(text, (counts.get(text) ?? 0) + 1);
-        });
-        const most = [...counts].sort((a, b) => b[1] - a[1])[0];
-        if (most) {
-            items.push([h('b', {}, 'What do they say? '), `Most frequent of the last ${lines.lines.length}: `, h('code', {}, most[0]), ` (${most[1]}). `, h('a', { href: `/logs?${query({ 'var-service': service, 'var-region': region, severity: 'WARN' })}` }, 'Logs')]);
-        }
-        const s = live.findSeries(service, region);
-        if (s) {
-            const bars = live.barsOf(s).filter((b) => b !== null);
-            const mean = bars.reduce((n, b) => n + (b!.rate ?? 0), 0) / (bars.length || 1);
-            const now = s.window.rate ?? 0;
-            const usual = mean > 0 && now > mean * 0.7 && now < mean * 1.4;
-            items.push([h('b', {}, 'Is the traffic as usual? '), usual ? `Yes, ${f.join(f.rate(now))}.` : `No: ${f.join(f.rate(now))}, ${f.join(f.rate(mean))} over the last minutes.`]);
-        }
-        const text = runbook === '' ? '' : await getText(`/api/runbooks/${runbook}`).catch(() => '');
-        leads(text, 'First five minutes').forEach((l) => items.push(inline(l)));
+        const items = await firstSteps(service, region, runbook, signal);
         replace(steps, items.map((i) => h('li', {}, i)));
         stepsBox.hidden = items.length === 0;
     };
@@ -324,37 +306,6 @@ export function silenceLine(s: alerts.Silence): HTMLElement {
     return h('div.silence', {}, icons.silenced(), h('div', {}, h('p', {}, h('b', {}, `Silenced until ${f.when(Date.parse(s.endsAt), live.now())}`), ` by ${s.createdBy}: “${s.comment}”`),
         h('p.small.faint', {}, s.matchers.map((m) => `${m.name}${m.isEqual ? (m.isRegex ? '=~' : '=') : (m.isRegex ? '!~' : '!=')}${m.value}`).join(', ')), error),
     h('span.row', {}, button('1 h more', act(() => extendSilence(s, 3600000))), button('End it', act(() => endSilence(s.id)))));
-}
-
-/** A Prometheus alert: query, value and the progress of its "for". */
-export function makePrometheusDetail(): Detail {
-    let alert: alerts.Alert | null = null;
-    const element = h('article.panel.detail');
-    const silences = h('div.silences');
-    const body = h('div.detail-section');
-    element.append(body, silences);
-    return {
-        element, alert: () => alert, destroy: () => undefined,
-        update: (a) => {
-            alert = a;
-            if (!a) {
-                replaceWhen(body, 'gone', () => h('p.muted', {}, alerts.store.loaded ? 'This alert no longer fires.' : 'Loading'));
-                return;
-            }
-            const for_ = live.now() - a.since;
-            const progress = a.forMs > 0 ? Math.min(1, for_ / a.forMs) : 1;
-            replaceWhen(body, JSON.stringify([a.key, a.state, a.value, a.reason, Math.floor(for_ / 1000), f.zone()]), () => [
-                h('h1.detail-title', { class: `sev-${a.severity}` }, icons.ofState(a.state, a.severity), ' ', a.name, ' ', h('span.muted', {}, [a.service, a.region].filter((x) => x).join(', ')), a.state === 'firing' ? null : h('span.tag', {}, a.state)),
-                h('p.why', {}, h('b', {}, a.annotations['summary'] ?? ''), a.annotations['description'] ? ['. ', a.annotations['description']] : ''),
-                h('p.row', {}, a.service ? link('Logs', logsHref(a), { key: 'l', primary: true }) : null, button('Silence', () => openSilence(a), { key: 's' }), a.runbook ? link('Runbook', `/runbooks/${a.runbook}`, { key: 'b' }) : null,
-                    button('Copy as PromQL', () => void copy(promqlOf(a)), { key: 'p' }), button('Copy link', () => void copy(pinnedLink()), { key: 'c' })),
-                h('div.two', {}, h('section', {}, h('h2', {}, 'Query'), h('pre.query', { tabindex: '0' }, a.query), h('p', {}, 'Value now: ', h('b.num', {}, Number.isFinite(a.value) ? String(Number(a.value!.toPrecision(4))) : f.DASH))),
-                    h('section', {}, h('h2', {}, 'How long'), h('p', {}, `True since ${f.when(a.since, live.now(), true)}, `, h('b.num', {}, f.duration(for_)), a.forMs > 0 ? ` of the ${f.duration(a.forMs)} that it must be` : ''),
-                        bar(progress, a.state === 'pending' ? '--warning-mark' : '--critical'), a.reason !== '' ? h('p.muted', {}, a.reason) : null)),
-            ]);
-            paintSilences(silences, a.silences);
-        },
-    };
 }
 
 export function bar(share: number, color: string, mark?: number): HTMLElement {

@@ -1,6 +1,6 @@
 // Alerts: a list by state with each one's reason, and the why of the chosen one.
 import * as alerts from '../alerts.ts';
-import { h, replaceWhen } from '../dom.ts';
+import { h, replaceWhen, setText } from '../dom.ts';
 import * as f from '../format.ts';
 import * as icons from '../icons.ts';
 import * as live from '../live.ts';
@@ -8,8 +8,9 @@ import { currentPath, navigate, param, redirect } from '../router.ts';
 import { openSilence } from '../silence.ts';
 import { copy } from '../ui.ts';
 import type { View } from '../view.ts';
-import { type Detail, makePrometheusDetail, makeStreamDetail, pinnedLink, promqlOf, silenceLine } from './alert_detail.ts';
+import { type Detail, makeStreamDetail, pinnedLink, promqlOf, silenceLine } from './alert_detail.ts';
 import { logsHref } from './incident.ts';
+import { makePrometheusDetail } from './prometheus_detail.ts';
 
 interface Item {
     key: string;
@@ -38,7 +39,7 @@ function ageOf(a: alerts.Alert): string {
 
 function alertItem(a: alerts.Alert, chosen: string): Item {
     const text = JSON.stringify([a.key, a.state, lineOf(a), ageOf(a), chosen === a.key]);
-    return { key: a.key, text, element: () => h('a.alert-item', { href: `/alerts/${a.key}`, 'aria-current': chosen === a.key ? 'true' : null }, h('span', { class: `sev-${a.state === 'firing' || a.state === 'pending' ? a.severity : 'none'}` }, icons.ofState(a.state, a.severity)),
+    return { key: a.key, text, element: () => h('a.alert-item', { href: `/alerts/${a.key}`, 'aria-current': chosen === a.key ? 'true' : null }, h('span', { class: `sev-${a.state === 'firing' ? a.severity : a.state === 'pending' ? 'pending' : 'none'}` }, icons.ofState(a.state, a.severity)),
         h('span.alert-item-text', {}, h('b', {}, a.name), h('span.muted.small', {}, lineOf(a))), h('span.faint.num.small', {}, ageOf(a))) };
 }
 
@@ -58,7 +59,8 @@ function recentItems(chosen: string): Item[] {
 export function makeAlerts(): View {
     const list = h('nav.panel.alert-list', { 'aria-label': 'Alerts by state' });
     const pane = h('div.alert-pane');
-    const back = h('p.back', {}, h('a', { href: '/alerts' }, '← All alerts'));
+    const counts = h('span.muted');
+    const back = h('p.back', {}, h('a', { href: '/alerts' }, '← All alerts'), ' ', counts);
     const element = h('div.page.split', {}, h('h1.hidden', {}, 'Alerts'), list, h('div.split-right', {}, back, pane));
     let detail: Detail | null = null;
     let shown = '';
@@ -96,6 +98,7 @@ export function makeAlerts(): View {
     const paintDetail = (): void => {
         const key = chosen();
         element.classList.toggle('has-choice', key !== '');
+        setText(counts, (['firing', 'pending', 'inhibited', 'silenced'] as const).map((s) => [alerts.inState(s).length, s] as const).filter(([n]) => n > 0).map(([n, s]) => `${n} ${s}`).join(', '));
         if (key !== shown || (!detail && key !== '')) {
             detail?.destroy();
             detail = null;

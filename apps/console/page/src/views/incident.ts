@@ -53,7 +53,7 @@ export class IncidentCard {
                 this.facts,
                 h('p.row', {}, link('Why it fired', `/alerts/${alert.key}`, { key: 'w', primary: true }), link('Logs', logsHref(alert), { key: 'l' }),
                     alert.runbook ? link('Runbook', `/runbooks/${alert.runbook}`) : null, button('Silence', () => openSilence(alert), { key: 's' }))),
-            h('div.card-right', {}, h('p.card-plot-title', {}, h('b', {}, title), ' ', h('span.muted.small', {}, '10 s window, last 5 min')), this.plot.element));
+            h('div.card-right', {}, h('p.card-plot-title', {}, h('b', {}, title), ' ', h('span.sub', {}, '10 s window, last 5 min')), this.plot.element));
         setText(this.unit, `${words}, limit ${f.limit(signal, limit)}`);
         this.timer = window.setInterval(() => document.hidden || void this.poll(), 1000);
         void this.poll();
@@ -88,37 +88,51 @@ export class IncidentCard {
     }
 }
 
-/** Two to six alerts as rows; more grouped by service, the first six. */
+const FIRST = 6;
+
+/** Two to six alerts as rows; more grouped by service, the first six and the rest on demand. */
 export class IncidentRows {
     readonly element = h('div.card.card-rows');
     private canvases = new Map<string, HTMLCanvasElement>();
     private values = new Map<string, HTMLElement>();
+    private open = false;
+    private list: Alert[] = [];
 
     update(list: Alert[]): void {
-        const grouped = list.length > 6;
-        const shown = grouped ? [...new Map(list.map((a) => [a.service, a])).values()].slice(0, 6) : list;
-        replaceWhen(this.element, JSON.stringify([grouped, shown.map((a) => [a.key, a.state])]), () => {
+        this.list = list;
+        const of = new Map<string, Alert[]>(); // worst first, and so are the services
+        list.forEach((a) => of.set(a.service, [...(of.get(a.service) ?? []), a]));
+        const groups = list.length > FIRST ? [...of.values()] : list.map((a) => [a]);
+        const shown = this.open ? groups : groups.slice(0, FIRST);
+        const oneRegion = new Set(list.map((a) => a.region)).size === 1;
+        replaceWhen(this.element, JSON.stringify([oneRegion, groups.length, shown.map((g) => [g[0]!.key, g[0]!.state, g.length])]), () => {
             this.canvases.clear();
             this.values.clear();
-            return shown.map((a) => {
-                const value = h('b.num.row-value', { class: a.severity === 'critical' ? 'critical' : 'warning' });
-                const canvas = h('canvas.bars', { 'aria-hidden': 'true' });
-                this.canvases.set(a.key, canvas);
-                this.values.set(a.key, value);
-                const also = list.filter((x) => x.service === a.service).length - 1;
-                const signal = a.evidence?.signal ?? '';
-                return h(`a.incident-row.is-${a.severity}` as 'a', { href: `/alerts/${a.key}` }, h('span.row-where', {}, icons.ofState('firing', a.severity), ' ', h('b', {}, a.service), ' ',
-                    h('span.muted', {}, `${a.region} · ${a.name}${grouped && also > 0 ? `, and ${also} more` : ''}`)), value,
-                h('span.muted.row-limit', {}, `${signal === 'error_rate' ? 'fail, ' : ''}limit ${f.limit(signal, a.evidence?.threshold)}`),
-                h('span.num.row-since', {}, f.clock(a.since)), canvas, h('span.button.row-why', {}, 'Why'));
-            });
+            return [shown.map((g) => this.row(g, oneRegion)), groups.length > FIRST ? h('p.incident-more', {}, h('button.linklike', { type: 'button', onclick: () => {
+                this.open = !this.open;
+                this.update(this.list);
+            } }, this.open ? `Show the ${FIRST} worst services only` : `Show ${f.count(groups.length - FIRST)} more services in trouble`)) : null];
         });
-        for (const a of shown) {
+        for (const a of shown.map((g) => g[0]!)) {
             setText(this.values.get(a.key)!, f.join(f.measure(a.evidence?.signal ?? '', a.value)));
             const series = live.findSeries(a.service, a.region);
             if (series) {
                 drawBars(this.canvases.get(a.key)!, live.barsOf(series));
             }
         }
+    }
+
+    private row(group: Alert[], oneRegion: boolean): HTMLElement {
+        const a = group[0]!;
+        const value = h('b.num.row-value', { class: a.severity === 'critical' ? 'critical' : 'warning' });
+        const canvas = h('canvas.bars', { 'aria-hidden': 'true' });
+        this.canvases.set(a.key, canvas);
+        this.values.set(a.key, value);
+        const also = group.length > 1 ? `, and ${group.length - 1} more` : '';
+        const signal = a.evidence?.signal ?? '';
+        return h(`a.incident-row.is-${a.severity}` as 'a', { href: `/alerts/${a.key}` }, h('span.row-where', {}, icons.ofState(a.state, a.severity), ' ', h('b', {}, a.service), ' ',
+            h('span.muted', {}, `${oneRegion ? '' : `${a.region} · `}${a.name}${a.state === 'silenced' ? ' · silenced' : ''}${also}`)), value,
+        h('span.muted.row-limit', {}, `${signal === 'error_rate' ? 'fail, ' : ''}limit ${f.limit(signal, a.evidence?.threshold)}`),
+        h('span.num.row-since', {}, f.clock(a.since)), canvas, h('span.button.row-why', {}, 'Why'));
     }
 }

@@ -2,7 +2,7 @@
 import * as alerts from '../alerts.ts';
 import { range, type Matrix } from '../api.ts';
 import { tail } from '../chance.ts';
-import { h, replaceWhen, setText } from '../dom.ts';
+import { h, replaceWhen, setText, type Child } from '../dom.ts';
 import { endFault, type Fault, faults, readFaults, startFault } from '../faults.ts';
 import * as f from '../format.ts';
 import { History } from '../history.ts';
@@ -34,6 +34,7 @@ const KINDS: Kind[] = [
     { type: 'saturation', name: 'Saturation', what: 'CPU and memory rise to a level', label: 'Level', min: 50, max: 100, step: 1, value: 95, show: share, magnitude: (v) => v / 100, signal: 'cpu' },
     { type: 'region_outage', name: 'Region outage', what: 'A region sends nothing', label: '', min: 0, max: 0, step: 1, value: 0, show: () => '', magnitude: () => undefined, signal: 'request_rate' },
 ];
+const LEGENDS: Record<string, string> = { error_rate: 'failed requests, 10 s window', latency_p99: 'P99 latency, 10 s window', request_rate: 'requests each second' };
 const kindOf = (type: string): Kind => KINDS.find((k) => k.type === type) ?? KINDS[0]!;
 const ruleOf = (signal: string): string => [...alerts.store.limits].find(([, l]) => l.signal === signal)?.[0] ?? '';
 
@@ -98,6 +99,7 @@ export function makeLab(): View {
     let history: History | null = null;
     let plot: Plot | null = null;
     let watched = '';
+    let limited: number | null = null;
     const kinds = h('div.kinds', { role: 'radiogroup', 'aria-label': 'Kind of fault' });
     const places = h('div.form');
     const slider = h('input', { type: 'range', 'aria-label': 'Magnitude' });
@@ -120,7 +122,7 @@ export function makeLab(): View {
             .then(paint, (x: Error) => setText(error, x.message)).finally(() => (start.disabled = false));
     } }, h('h1.lab-title', {}, 'Break something'), h('p.warning.no-simulator', { hidden: true }), fieldset);
     const running = h('section.panel.lab-running');
-    const table = h('section.panel');
+    const table = h('section.panel.flush');
     const element = h('div.page.lab', {}, form, h('div.lab-right', {}, running, table));
 
     kinds.append(...KINDS.map((k) => {
@@ -146,35 +148,36 @@ export function makeLab(): View {
 
     const affected = (): live.Series[] => live.pairs().filter((s) => (service === '' || s.service === service) && (region === '' || s.region === region));
 
-    const words = (): string => {
-        const time = f.duration(Number(forS) * 1000);
-        const place = `${service || 'every service'}${region ? ` in ${region}` : ' in all regions'}`;
+    const words = (): Child[] => {
+        const time = Number(forS) < 100 ? `${forS}\u00a0s` : `${Number(forS) / 60}\u00a0min`;
+        const bold = (text: string): HTMLElement => h('b', {}, text);
+        const place = [bold(service || 'every service'), ' in ', bold(region || 'all regions')];
         const m = kind.magnitude(value) ?? 0;
         const rule = ruleOf(kind.signal);
         const limit = alerts.limitOf(kind.signal);
-        const slowest = affected().sort((a, b) => (b.minute.rate ?? 0) - (a.minute.rate ?? 0))[0];
-        const rate = slowest?.minute.rate ?? 0;
+        const slowest = affected().sort((a, b) => (live.shown(b).rate ?? 0) - (live.shown(a).rate ?? 0))[0];
+        const rate = slowest ? live.shown(slowest).rate ?? 0 : 0;
         const clears = 'It clears about 25 s after it ends: 100 to 1 that it is over, and 20 quiet seconds.';
         switch (kind.type) {
         case 'error_burst': {
-            const begin = `For ${time}, ${share(value)} of ${place} will fail. `;
+            const begin = [`For ${time}, `, bold(share(value)), ' of ', ...place, ' will fail. '];
             if (limit !== null && m <= limit) {
-                return `${begin}${rule} has its limit at ${f.limit('error_rate', limit)}, so nothing should fire: rightly quiet.`;
+                return [...begin, `${rule} has its limit at ${f.limit('error_rate', limit)}, so nothing should fire: rightly quiet.`];
             }
             const s = expectedSeconds(rate, m, limit ?? 0.05);
-            return begin + (s === null || s > Number(forS) ? `With ${f.join(f.rate(rate))} that may be too few failures to rule out chance: ${rule || 'the alert'} may not fire.` : `Expect ${rule || 'an alert'} about ${s} s after it begins. ${clears}`);
+            return [...begin, s === null || s > Number(forS) ? `With ${f.join(f.rate(rate))} that may be too few failures to rule out chance: ${rule || 'the alert'} may not fire.` : `Expect ${rule || 'an alert'} about ${s} s after it begins. ${clears}`];
         }
         case 'latency_spike': {
             const p99 = (slowest?.minute.p99 ?? 0.2) * m;
-            const begin = `For ${time}, requests to ${place} take ${value} times as long. `;
-            return begin + (limit !== null && p99 <= limit ? `P99 would be about ${f.join(f.seconds(p99))}, under the limit of ${f.limit('latency_p99', limit)}: nothing should fire.` : `P99 would be about ${f.join(f.seconds(p99))}. Expect ${rule || 'an alert'} within about 5 s. ${clears}`);
+            const begin = [`For ${time}, requests to `, ...place, ' take ', bold(`${value} times`), ' as long. '];
+            return [...begin, limit !== null && p99 <= limit ? `P99 would be about ${f.join(f.seconds(p99))}, under the limit of ${f.limit('latency_p99', limit)}: nothing should fire.` : `P99 would be about ${f.join(f.seconds(p99))}. Expect ${rule || 'an alert'} within about 5 s. ${clears}`];
         }
         case 'traffic_surge':
-            return `For ${time}, ${place} gets ${value} times its requests. No rule looks at a surge: watch the bars grow, nothing fires.`;
+            return [`For ${time}, `, ...place, ' gets ', bold(`${value} times`), ' its requests. No rule looks at a surge: watch the bars grow, nothing fires.'];
         case 'saturation':
-            return `For ${time}, CPU and memory of ${place} rise to ${share(value)}. ${ruleOf('cpu') || ruleOf('memory') ? `Expect ${ruleOf('cpu') || ruleOf('memory')}.` : 'No rule of the stream looks at this; the dashboard shows it.'}`;
+            return [`For ${time}, CPU and memory of `, ...place, ' rise to ', bold(share(value)), `. ${ruleOf('cpu') || ruleOf('memory') ? `Expect ${ruleOf('cpu') || ruleOf('memory')}.` : 'No rule of the stream looks at this; the dashboard shows it.'}`];
         default:
-            return `For ${time}, ${service ? place : region || 'every region'} sends nothing. TrafficLost fires once it has an hour of history, after its window of 60 s and three seconds; before that only Prometheus would notice, after 10 min.`;
+            return [`For ${time}, `, ...(service ? place : [bold(region || 'every region')]), ` sends nothing. TrafficLost fires once it has an hour of history, after its window of 60 s and three seconds; before that only Prometheus would notice, after 10 min.`];
         }
     };
 
@@ -193,7 +196,8 @@ export function makeLab(): View {
         magnitude.hidden = kind.label === '';
         setText(magnitude.firstElementChild!, kind.label);
         setText(number, kind.show(value));
-        setText(note, words());
+        const said = h('p', {}, words());
+        replaceWhen(note, said.textContent ?? '', () => [...said.childNodes]);
         const none = faults.loaded && faults.problem !== '';
         fieldset.disabled = none;
         const why = form.querySelector<HTMLElement>('.no-simulator')!;
@@ -239,8 +243,8 @@ export function makeLab(): View {
                 cleared: found.cleared ? f.delay(Math.max(0, Date.parse(found.cleared.detected_at) - endOf(x))) : x.state === 'active' ? 'running' : found.fired ? 'not yet' : f.DASH, text: other ? `${text}, ${other.name}` : text, tone, fired: found.fired };
         });
         replaceWhen(table, JSON.stringify(rows.map(({ fired, ...r }) => [r, fired?.alert_id])), () => [h('div.section-head', {}, h('h2', {}, 'How well it was found'), h('span.faint.small', {}, 'truth against detection, of this simulator’s faults')),
-            rows.length === 0 ? h('p.muted', {}, 'No fault yet. Start one on the left; its truth and its detection show here.') : h('div.scroll-x', { tabindex: '0' }, h('table', {}, h('thead', {}, h('tr', {}, ['Fault', 'Where', 'Began'].map((x) => h('th', {}, x)), h('th.r', {}, 'Found after'), h('th.r', {}, 'Cleared after'), h('th', {}, 'Verdict'))),
-                h('tbody', {}, rows.map((r) => h('tr', {}, h('td', {}, r.name), h('td', {}, r.where), h('td.num', {}, r.began), h('td.r', {}, r.found), h('td.r', {}, r.cleared), h('td', { class: r.tone === 'muted' ? 'muted' : '' }, r.tone === 'done' ? h('span.done', {}, icons.check(), ' ') : null,
+            rows.length === 0 ? h('p.muted', {}, 'No fault yet. Start one on the left; its truth and its detection show here.') : h('div.scroll-x', { tabindex: '0' }, h('table', {}, h('thead', {}, h('tr', {}, ['Fault', 'Where', 'Began'].map((x) => h('th', {}, x)), h('th.r', {}, 'Found after'), h('th.r', {}, 'Cleared after'), h('th.gap', {}, 'Verdict'))),
+                h('tbody', {}, rows.map((r) => h('tr', {}, h('td', {}, r.name), h('td', {}, r.where), h('td.num', {}, r.began), h('td.r', {}, r.found), h('td.r', {}, r.cleared), h('td.gap', { class: r.tone === 'muted' ? 'muted' : '' }, r.tone === 'done' ? h('span.done', {}, icons.check(), ' ') : null,
                     r.fired ? h('a', { href: `/alerts/${r.fired.fingerprint}/${r.fired.sequence}` }, `${r.text}, ${r.fired.rule}`) : r.text)))))),
         ]);
     };
@@ -255,7 +259,7 @@ export function makeLab(): View {
             n.webhook.alerts?.some((a) => a.labels['alertname'] === found.fired!.rule && a.labels['service_name'] === found.fired!.labels['service.name'] && a.labels['cloud_region'] === found.fired!.labels['cloud.region']));
         const after = (ms: number): string => `+${f.delay(ms - beginOf(fault))}`;
         const list: [string, string, boolean][] = [['Fault began', f.clockMs(beginOf(fault)).slice(0, -2), true],
-            ['First violated', found.fired ? after(Date.parse(found.fired.starts_at)) : 'waiting', !!found.fired], ['Alert fired', found.fired ? after(Date.parse(found.fired.detected_at)) : 'waiting', !!found.fired],
+            ['First violated', found.fired ? after(Math.max(beginOf(fault), live.firstViolated(found.fired))) : 'waiting', !!found.fired], ['Alert fired', found.fired ? after(Date.parse(found.fired.detected_at)) : 'waiting', !!found.fired],
             ['Notified', told ? after(told.received_unix_ms) : found.fired ? 'not measured yet' : 'waiting', !!told],
             ['Cleared', found.cleared ? `${f.delay(Math.max(0, Date.parse(found.cleared.detected_at) - endOf(fault)))} after its end` : fault.state === 'active' ? 'after it ends' : found.fired ? 'waiting' : f.DASH, !!found.cleared]];
         return list.map(([name, what, done]) => h(`li.lab-step${done ? '.done-step' : ''}` as 'li', {}, h('i'), h('b', {}, name), h('span.muted.num', {}, what)));
@@ -273,20 +277,24 @@ export function makeLab(): View {
             return;
         }
         const found = look(fault);
-        const series = found.fired ? live.findSeries(found.fired.labels['service.name']!, found.fired.labels['cloud.region']!) : live.pairs().filter((s) => (!fault.service || s.service === fault.service) && (!fault.region || s.region === fault.region)).sort((a, b) => (b.minute.rate ?? 0) - (a.minute.rate ?? 0))[0];
+        const series = found.fired ? live.findSeries(found.fired.labels['service.name']!, found.fired.labels['cloud.region']!) : live.pairs().filter((s) => (!fault.service || s.service === fault.service) && (!fault.region || s.region === fault.region)).sort((a, b) => (live.shown(b).rate ?? 0) - (live.shown(a).rate ?? 0))[0];
         const signal = kindOf(fault.type).signal === 'cpu' ? 'error_rate' : kindOf(fault.type).signal;
         const key = `${fault.id}|${series?.id ?? ''}`;
         if (key !== watched && series) {
             watched = key;
             plot?.destroy();
             history = new History(series.service, series.region);
-            const limit = alerts.limitOf(signal);
-            plot = makePlot({ label: 'What the fault does', height: 230, format: (v) => f.limit(signal, v), lines: [{ label: signal === 'request_rate' ? 'requests each second' : '10 s window', color: '--critical', width: 2 }],
-                limits: limit === null || signal === 'request_rate' ? [] : [{ value: limit, label: `limit ${f.limit(signal, limit)}`, color: '--critical' }] });
+            plot = makePlot({ label: 'What the fault does', height: 230, format: (v) => f.limit(signal, v), lines: [{ label: signal === 'request_rate' ? 'requests each second' : '10 s window', color: '--critical', width: 2 }] });
+            limited = null;
+        }
+        const limit = signal === 'request_rate' ? null : alerts.limitOf(signal);
+        if (plot && limit !== limited) { // the rules may come after the plot
+            limited = limit;
+            plot.setLimits(limit === null ? [] : [{ value: limit, label: `limit ${f.limit(signal, limit)}`, color: '--critical' }]);
         }
         const isActive = fault.state === 'active';
         replaceWhen(running, `${watched}|${isActive}`, () => [h('div.lab-head', {}, h('b', {}, `${isActive ? 'Running' : 'Ended'}: ${kindOf(fault.type).name.toLowerCase()}, ${where(fault)}${magnitudeText(fault).replace(' ', ', ')}`), h('span.muted.num.lab-time', {}),
-            isActive ? button('End it now', () => void endFault(fault.id).then(paint)) : null), h('ol.lab-steps'), lanes, plot?.element, h('p.legend.lab-legend', {}, h('span.muted.lab-value', {}), h('span.faint', {}, 'The gap between the two bars is the time to detect.'))]);
+            isActive ? button('End it now', () => void endFault(fault.id).then(paint)) : null), h('ol.lab-steps'), lanes, plot?.element, h('p.legend.lab-legend', {}, h('span.row', {}, h('i.swatch.swatch-critical'), h('span.muted.lab-what', {}), h('b.num.lab-value', {})), h('span.faint', {}, 'The gap between the two bars is the time to detect.'))]);
         setText(running.querySelector('.lab-time')!, isActive ? `${f.duration(live.now() - beginOf(fault))} of ${f.duration(endOf(fault) - beginOf(fault))}` : `over since ${f.clock(endOf(fault))}`);
         const made = steps(fault, found);
         replaceWhen(running.querySelector('.lab-steps')!, made.map((m) => m.outerHTML).join(''), () => made);
@@ -297,7 +305,8 @@ export function makeLab(): View {
             const from = Math.max(end - 300000, Math.min(beginOf(fault) - 45000, end - 120000));
             plot.setRange(from, end);
             plot.setMarks([{ at: beginOf(fault), label: '', dotted: true }, ...(found.fired ? [{ at: Date.parse(found.fired.detected_at), label: '', dotted: true }] : [])]);
-            setText(running.querySelector('.lab-value')!, `${series?.service}, ${series?.region}: ${f.join(f.measure(signal, data[1]!.at(-1)))} now`);
+            setText(running.querySelector('.lab-what')!, `${LEGENDS[signal] ?? signal}${fault.service && fault.region ? '' : ` of ${series?.service}, ${series?.region}`}`);
+            setText(running.querySelector('.lab-value')!, f.join(f.measure(signal, data[1]!.at(-1))));
             paintLanes(fault, found, from, end);
         }
     };

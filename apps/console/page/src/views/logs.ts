@@ -25,6 +25,7 @@ interface Answer {
 }
 
 const KEPT = 5000;
+const LATENCY_PANEL = 5; // of golden-signals
 const AROUND = 20; // rows drawn above and below those that are seen
 const SEVERITIES: [string, string][] = [['', 'All'], ['DEBUG', 'DEBUG and above'], ['INFO', 'INFO and above'], ['WARN', 'WARN and above'], ['ERROR', 'ERROR and above']];
 
@@ -32,20 +33,27 @@ function lineElement(line: Line, open: () => void, isOpen: boolean): HTMLElement
     const r = line.record;
     const bad = r.severity_text === 'ERROR' || r.severity_text === 'FATAL';
     const row = h(`div.log${bad ? '.log-error' : ''}${isOpen ? '.is-open' : ''}` as 'div', {},
-        h('button.log-line', { type: 'button', onclick: open, 'aria-expanded': String(isOpen) }, h('span.log-time', {}, f.clockMs(r.time_unix_ms)),
+        h('button.log-line', { type: 'button', onclick: open, 'aria-expanded': String(isOpen) }, h('span.log-time', {}, f.clock(r.time_unix_ms), h('span.log-ms', {}, f.clockMs(r.time_unix_ms).slice(-4))),
             h('span', { class: `log-severity ${bad ? 'critical' : r.severity_text === 'WARN' ? 'warning' : 'muted'}` }, r.severity_text),
             h('span.log-service', {}, r['service.name']), h('span.log-region.muted', {}, r['cloud.region']), h('span.log-body', {}, r.body), h('span.log-trace', {}, r.trace_id?.slice(0, 8) ?? '')));
     return row;
 }
 
+/** How many lines its trace has is known when the answer is here; until then the link says less. */
+function traceLink(trace: string): HTMLElement {
+    const link = h('a', { href: `/logs?${query({ trace })}` }, 'the lines of this trace');
+    void get<Answer>(`/api/logs?${query({ trace, limit: 100 })}`).then((a) => setText(link, a.lines.length === 1 ? 'the only line of this trace' : `${a.lines.length === 100 ? '100 and more' : a.lines.length} lines of this trace`), () => undefined);
+    return link;
+}
+
 function lineDetail(line: Line): HTMLElement {
     const r = line.record;
+    const moment = h('a', { href: `/d/golden-signals?${query({ 'var-service': r['service.name'], 'var-region': r['cloud.region'], from: r.time_unix_ms - 300000, to: r.time_unix_ms + 120000, viewPanel: LATENCY_PANEL })}` }, 'latency panel at this moment');
     const pair = (name: string, ...value: (Node | string)[]): HTMLElement => h('div', {}, h('dt.faint', {}, name), h('dd', {}, value));
     return h('dl.log-detail', {}, r.body.length > 90 ? pair('message', r.body) : '',
-        r.trace_id ? pair('trace', h('code', {}, r.trace_id), ' · ', h('a', { href: `/logs?${query({ trace: r.trace_id })}` }, 'all lines of this trace')) : '',
+        r.trace_id ? pair('trace', h('code', {}, r.trace_id), ' · ', traceLink(r.trace_id), ' · ', moment) : '',
         r.span_id ? pair('span', h('code', {}, r.span_id)) : '',
-        pair('event time', `${f.clockMs(r.time_unix_ms)} ${f.zone()}, on the bus ${Math.max(0, line.appended_unix_ms - r.time_unix_ms)} ms later`),
-        pair('of', h('a', { href: `/d/golden-signals?${query({ 'var-service': r['service.name'], 'var-region': r['cloud.region'], from: r.time_unix_ms - 300000, to: r.time_unix_ms + 120000 })}` }, `${r['service.name']}, ${r['cloud.region']} at this moment`)));
+        pair('event time', `${f.clockMs(r.time_unix_ms)} ${f.zone()}, on the bus ${Math.max(0, line.appended_unix_ms - r.time_unix_ms)} ms later`, ...(r.trace_id ? [] : [' · ', moment])));
 }
 
 export function makeLogs(): View {
@@ -66,8 +74,9 @@ export function makeLogs(): View {
     const plot = makePlot({ label: 'Lines by severity, last five minutes', height: 104, format: (v) => f.count(v), tooltip: true,
         lines: [{ label: 'all', color: '--spark', bars: true }, { label: 'ERROR', color: '--critical', bars: true }],
         onSelect: (from, to) => setParams({ from: String(Math.round(from)), to: String(Math.round(to)) }) });
+    const timeName = h('span');
     const element = h('div.page.logs', {}, h('h1.hidden', {}, 'Logs'), filters, h('section.panel', {}, h('div.section-head', {}, h('h2', {}, 'Lines'), h('span.faint.small', {}, 'a bar is 3 s; last 5 min'), share), plot.element),
-        h('section.panel.log-list', {}, h('div.log-head', { 'aria-hidden': 'true' }, h('span', {}, 'Time'), h('span', {}, 'Severity'), h('span', {}, 'Service'), h('span', {}, 'Region'), h('span', {}, 'Message'), h('span', {}, 'Trace')), pausedButton, body), count);
+        h('section.panel.log-list', {}, h('div.log-head', { 'aria-hidden': 'true' }, timeName, h('span', {}, 'Severity'), h('span', {}, 'Service'), h('span', {}, 'Region'), h('span', {}, 'Message'), h('span', {}, 'Trace')), pausedButton, body), count);
 
     const filterQuery = (): Record<string, string | undefined> => {
         const text = param('q') ?? '';
@@ -167,6 +176,7 @@ export function makeLogs(): View {
         setText(pausedButton, `Paused, ${f.count(newer.length)}${newer.length >= KEPT ? '+' : ''} newer lines`);
         pause.firstChild!.textContent = paused ? 'Go on' : 'Pause';
         pause.setAttribute('aria-pressed', String(paused));
+        setText(timeName, `Time, ${f.zone()}`);
         setText(count, loaded ? `${f.count(lines.length)} lines kept here, ${f.count(KEPT)} at most` : '');
     };
     function stop(): void {
@@ -309,6 +319,9 @@ export function makeLogs(): View {
     });
     const open = (): HTMLElement[] => [...body.querySelectorAll<HTMLElement>('.log-line')];
     const move = (by: number): void => {
+        if (!paused) {
+            stop(); // a line that has the focus would be pushed out of sight
+        }
         const all = open();
         const at = all.indexOf(document.activeElement as HTMLElement);
         all[Math.max(0, Math.min(all.length - 1, at + by))]?.focus();

@@ -11,9 +11,10 @@ import { verdict } from '../verdict.ts';
 import type { View } from '../view.ts';
 import { IncidentCard, IncidentRows, logsHref } from './incident.ts';
 import { makeSteps } from './steps.ts';
-import { standing, Tiles } from './tiles.ts';
+import { filterText, isFiltered, standing, Tiles } from './tiles.ts';
 export { showSteps } from './steps.ts';
 
+const MANY = 24; // pairs: past that the filter is in sight
 const phone = matchMedia('(max-width: 700px)');
 
 interface Numbers {
@@ -100,6 +101,15 @@ export function makeOverview(): View {
     const mode = (): 'matrix' | 'list' => (chosen === 'trouble' ? 'list' : chosen === 'matrix' ? 'matrix' : defaultMode());
     const switcher = segments('Layout', [['matrix', 'Matrix'], ['trouble', 'By trouble']], mode() === 'list' ? 'trouble' : 'matrix', (v) => setParams({ by: v }, true));
 
+    const search = h('input', { type: 'search', placeholder: 'Service or region', 'aria-label': 'Filter by service or region', class: 'tiles-filter', hidden: true, oninput: () => setParams({ q: search.value === '' ? null : search.value }, true),
+        onkeydown: (e: KeyboardEvent) => e.key === 'Escape' && search.blur() });
+    search.value = filterText();
+    const openFilter = (): void => {
+        search.hidden = false;
+        search.focus();
+    };
+    search.addEventListener('blur', () => update());
+
     const paintIncident = (): void => {
         const list = alerts.troubles();
         if (list.length !== 1 && card) {
@@ -144,15 +154,23 @@ export function makeOverview(): View {
     };
 
     const update = (): void => {
-        const near = live.pairs().filter((s) => standing(s).isNear).length;
+        const near = live.pairs().filter((s) => standing(s).isNear);
         const v = verdict(near);
         title.className = `verdict is-${v.level}`;
         setText(subject, v.subject);
         subject.className = v.subject.length < 34 ? 'whole' : '';
         setText(rest, (v.subject === '' || v.rest.startsWith(':') ? '' : ' ') + v.rest);
         setText(below, v.below);
+        const count = live.pairs().length;
+        head.hidden = count === 0;
+        setText(window_, `Last ${live.isYoung() ? '10 s, 60 s once there are so many' : '60 s'}. Rows: worst first. Bars: requests over 5 min, failed in red; a line: P99 against its limit`);
+        search.hidden = count <= MANY && !isFiltered() && document.activeElement !== search;
+        if (document.activeElement !== search && search.value !== filterText()) {
+            search.value = filterText();
+        }
         paintIncident();
         tiles.update(mode());
+        tiles.element.classList.toggle('roomy', alerts.troubles().length === 0);
         paintPanels();
         steps.update();
     };
@@ -160,8 +178,9 @@ export function makeOverview(): View {
     const timer = window.setInterval(() => document.hidden || void readNumbers(numbers).then(paintPanels), 10000);
     void readNumbers(numbers).then(paintPanels);
     const worst = (): alerts.Alert | undefined => alerts.troubles()[0] ?? alerts.firing()[0];
-    const element = h('div.page.overview', {}, steps.element, title, below, slot,
-        h('div.section-head', {}, h('h2', {}, 'Services by region'), h('p.faint.small', {}, 'Last 60 s. Rows: worst first. Bars: requests over 5 min, failed in red; a line: P99 against its limit'), switcher),
+    const window_ = h('p.faint.small');
+    const head = h('div.section-head', { hidden: true }, h('h2', {}, 'Services by region'), window_, h('div.row.push', {}, search, switcher));
+    const element = h('div.page.overview', {}, steps.element, title, below, slot, head,
         tiles.element, tiles.note, panels);
     phone.addEventListener('change', update);
     return {
@@ -173,6 +192,7 @@ export function makeOverview(): View {
             b: () => worst()?.runbook && navigate(`/runbooks/${worst()!.runbook}`),
             j: () => tiles.focusNext(1),
             k: () => tiles.focusNext(-1),
+            '/': openFilter,
         },
         navigated: () => {
             chosen = param('by');

@@ -1,4 +1,5 @@
 // SLOs: budget left, how fast it burns, when it ends at this rate.
+import * as alerts from '../alerts.ts';
 import * as api from '../api.ts';
 import { h, replace, replaceWhen } from '../dom.ts';
 import * as f from '../format.ts';
@@ -56,7 +57,7 @@ function endsIn(s: Slo): number {
 }
 
 const times = (x: number | null): string => (x === null ? f.DASH : `${x >= 99.5 ? Math.round(x) : Number(x.toPrecision(2))}×`);
-const objectiveWords = (s: Slo): string => (s.name === 'availability' ? `Availability: ${Number((s.objective * 100).toFixed(3))} % of requests succeed` : `${s.name[0]?.toUpperCase()}${s.name.slice(1)}: ${Number((s.objective * 100).toFixed(3))} % are fast enough`);
+const objectiveWords = (s: Slo): string => (s.name === 'availability' ? `Availability: ${Number((s.objective * 100).toFixed(3))} % of requests succeed` : `${s.name[0]?.toUpperCase()}${s.name.slice(1)}: ${Number((s.objective * 100).toFixed(3))} % ${s.name === 'latency' && alerts.latencyLimit(s.id) ? `under ${f.limit('latency_p99', alerts.latencyLimit(s.id))}` : 'are good'}`);
 
 function burnTable(s: Slo): HTMLElement {
     const cell = (w: string, mark: number): HTMLElement => {
@@ -77,7 +78,7 @@ function burnTable(s: Slo): HTMLElement {
 export function makeSlos(): View {
     const title = h('div.section-head.slo-head');
     const list = h('div.slo-list');
-    const routes = h('section.panel');
+    const routes = h('section.panel.flush');
     const element = h('div.page', {}, title, list, routes);
     const rows = new Map<string, { element: HTMLElement; text: HTMLElement; left: HTMLElement; burn: HTMLElement; plot: Plot }>();
     let slos: Slo[] = [];
@@ -94,15 +95,18 @@ export function makeSlos(): View {
             const left = s.left ?? 1;
             const times_ = [...points.map((x) => x[0]), now, now + ahead];
             const end = Math.max(0, left - ((burn - 1 > 0 ? burn : 0) * ahead) / (s.days * DAY));
-            p.setData([times_, [...points.map((x) => Math.max(0, x[1])), Math.max(0, left), null], [...points.map(() => null), Math.max(0, left), end]]);
+            const ahead_ = [...points.map(() => null), Math.max(0, left), end];
+            const none = times_.map(() => null);
+            const ends = burn > 1;
+            p.setData([times_, [...points.map((x) => Math.max(0, x[1])), Math.max(0, left), null], ends ? ahead_ : none, ends ? none : ahead_]);
             p.setRange(from * 1000, (now + ahead) * 1000);
             p.setMarks([{ at: now * 1000, label: 'now', left: false }]);
         }, () => undefined);
     };
 
     const makeRow = (s: Slo): void => {
-        const plot = makePlot({ label: `Budget left of ${s.service} ${s.name}, and its forecast`, height: 128, format: (v) => `${Math.round(v * 100)} %`, max: 1, ticks: [0, 0.25, 0.5, 0.75, 1], tooltip: false,
-            lines: [{ label: 'budget left', color: '--series-1', width: 2 }, { label: 'at the last hour’s rate', color: '--warning-mark', dash: [4, 4] }] });
+        const plot = makePlot({ label: `Budget left of ${s.service} ${s.name}, and its forecast`, height: 128, format: (v) => `${Math.round(v * 100)} %`, max: 1.14, ticks: [0, 0.25, 0.5, 0.75, 1], tooltip: false,
+            lines: [{ label: 'budget left', color: '--series-1', width: 2 }, { label: 'at the last hour’s rate, it ends', color: '--warning-mark', dash: [4, 4] }, { label: 'at the last hour’s rate', color: '--control', dash: [4, 4] }] });
         const text = h('div.slo-text');
         const left = h('div.slo-left');
         const burn = h('div.slo-burn');
@@ -126,7 +130,7 @@ export function makeSlos(): View {
             const end = endsIn(s);
             const burn = s.burn['1h'] ?? s.burn['5m'] ?? null;
             row.element.classList.toggle('slo-burning', end < 30 * DAY * 1000);
-            replaceWhen(row.text, JSON.stringify([s.measured, s.objective]), () => [h('h2', {}, s.service), h('p.muted', {}, objectiveWords(s)), h('p.label', {}, 'Measured'), h('p.slo-measured.num', {}, s.measured === null ? f.DASH : `${(s.measured * 100).toFixed(3)} %`)]);
+            replaceWhen(row.text, JSON.stringify([s.measured, objectiveWords(s)]), () => [h('h2', {}, s.service), h('p.muted', {}, objectiveWords(s)), h('p.label', {}, 'Measured'), h('p.slo-measured.num', {}, s.measured === null ? f.DASH : `${(s.measured * 100).toFixed(3)} %`)]);
             replaceWhen(row.left, JSON.stringify([s.left, end === Infinity ? '-' : f.duration(end), burn]), () => [h('p.label', {}, 'Budget left'), h('p.slo-number.num', {}, s.left === null ? f.DASH : f.percent(Math.max(s.left, -9.99)).value, ' ', h('small', {}, '%')),
                 bar(s.left ?? 0, (s.left ?? 1) <= 0 ? '--critical' : '--series-1'), h('p.label', {}, 'Ends in'), end === Infinity ? [h('p', {}, h('b', {}, 'Not at this rate')), h('p.muted.small', {}, burn === null ? 'no rate yet' : `${times(burn)} spends less than it earns`)]
                     : end === 0 ? h('p.critical', {}, h('b', {}, 'It is spent')) : [h('p.warning', {}, icons.warning(), ' ', h('b.num', {}, f.duration(end))), h('p.muted.small', {}, `at the last hour’s ${times(burn)}`)]]);

@@ -58,7 +58,7 @@ export function makeSteps(): { element: HTMLElement; update: () => void; destroy
         const isRunning = started !== null && now < end;
         const services = new Set(all.map((s) => s.service)).size;
         const regions = new Set(all.map((s) => s.region)).size;
-        const rate = all.reduce((n, s) => n + (s.minute.rate ?? 0), 0);
+        const rate = live.untilRates() > 0 ? 'rates are being counted' : `${f.count(all.reduce((n, s) => n + (live.shown(s).rate ?? 0), 0))} requests/s`;
         const phase = over ? 'cleared' : t ? (isRunning ? 'found' : 'clearing') : started ? (isRunning ? 'running' : 'unfound') : 'ready';
         replaceWhen(element, phase + problem, () => {
             const actions = h('div.step-actions');
@@ -74,7 +74,7 @@ export function makeSteps(): { element: HTMLElement; update: () => void; destroy
             return [step(1, true, 'This is live traffic', 'one'), step(2, started !== null, 'Break something', 'two'), step(3, t !== undefined, 'Watch it be found', 'three'), actions];
         });
         const say = (key: string, text: string): void => setText(element.querySelector(`.step-${key}`)!, text);
-        say('one', `${services} simulated services in ${regions} regions, ${f.count(rate)} requests/s`);
+        say('one', `${services} simulated services in ${regions} regions, ${rate}`);
         say('two', problem !== '' ? problem : isRunning ? `Fault runs, ${f.duration(end - now)} left` : started ? 'The fault has ended' : `${SHARE * 100} % of ${SERVICE} in ${REGION} fails for ${SECONDS} s`);
         const e = alerts.troubles().find((a) => t && a.fingerprint === t.fingerprint)?.evidence;
         say('three', over ? `Cleared ${f.delay(Date.parse(over.detected_at) - end)} after the fault ended. Now break your own in Lab.`

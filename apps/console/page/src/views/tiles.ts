@@ -5,6 +5,8 @@ import { h, replace, replaceWhen, setText, toggle } from '../dom.ts';
 import * as f from '../format.ts';
 import * as icons from '../icons.ts';
 import * as live from '../live.ts';
+import { param, params, setParams } from '../router.ts';
+import { button } from '../ui.ts';
 
 const NEAR = 0.85;
 const NEAR_GONE = 0.8;
@@ -13,14 +15,16 @@ const wasNear = new Set<number>();
 export interface Standing {
     alert: alerts.Alert | null;
     isNear: boolean;
+    /** Of an incident that is over; its seconds are still in the minute. */
+    cleared: live.Transition | null;
     latencyNear: boolean;
     /** Worse is larger: firing critical, firing, pending, near, then value ÷ limit. */
     rank: number;
 }
 
 export function standing(s: live.Series): Standing {
-    const alert = alerts.troubles().find((a) => a.service === s.service && a.region === s.region) ?? null;
-    const pending = alerts.inState('pending').some((a) => a.service === s.service && a.region === s.region);
+    const alert = alerts.troubleOf(s.service, s.region);
+    const pending = alerts.isPending(s.service, s.region);
     const errorLimit = alerts.limitOf('error_rate');
     const latencyLimit = alerts.limitOf('latency_p99');
     // A share of a few requests says nothing: as many as the rules themselves want.
@@ -33,20 +37,53 @@ export function standing(s: live.Series): Standing {
     } else if (worst < NEAR_GONE) {
         wasNear.delete(s.id);
     }
-    const isNear = !alert && wasNear.has(s.id);
-    const rank = (alert ? (alert.severity === 'critical' ? 1000 : 500) : pending ? 200 : isNear ? 100 : 0) + Math.min(worst, 20) * 0.01;
-    return { alert, isNear, latencyNear: latency > errors && (isNear || (alert?.evidence?.signal.startsWith('latency') ?? false)), rank };
+    const cleared = !alert && wasNear.has(s.id) ? justCleared(s) : null;
+    const isNear = !alert && !cleared && wasNear.has(s.id);
+    const rank = (alert ? (alert.severity === 'critical' ? 1000 : 500) : pending ? 200 : isNear || cleared ? 100 : 0) + Math.min(worst, 20) * 0.01;
+    return { alert, isNear, cleared, latencyNear: latency > errors && (isNear || (alert?.evidence?.signal.startsWith('latency') ?? false)), rank };
 }
 
-/** A page draws so many tiles at once; past that, those in trouble and as many of the others. */
+const CLEARED_MS = 75000; // a minute's window and what it takes to be seen
+function justCleared(s: live.Series): live.Transition | null {
+    const since = live.now() - CLEARED_MS;
+    return [...live.state.transitions].reverse().find((t) => t.state === 'resolved' && t.labels['service.name'] === s.service && t.labels['cloud.region'] === s.region && Date.parse(t.detected_at) > since) ?? null;
+}
+
+/** A page draws so many tiles at once; past that, the worst, then by name. */
 const MOST = 300;
 const SHOWN = 120;
-function worstOf(all: live.Series[]): live.Series[] {
-    const trouble = all.filter((s) => standing(s).rank >= 100).sort((a, b) => a.id - b.id).slice(0, SHOWN);
-    const taken = new Set(trouble.map((s) => s.id));
-    const others = all.filter((s) => !taken.has(s.id)).sort((a, b) => a.service.localeCompare(b.service) || a.region.localeCompare(b.region));
-    return [...trouble, ...others.slice(0, SHOWN - trouble.length)];
+interface Chosen {
+    series: live.Series[];
+    standings: Map<number, Standing>;
+    /** What isn't shown, in words; "" when all is. */
+    hidden: string;
 }
+const byName = (a: live.Series, b: live.Series): number => a.service.localeCompare(b.service) || a.region.localeCompare(b.region);
+function choose(all: live.Series[]): Chosen {
+    const standings = new Map(all.map((s) => [s.id, standing(s)]));
+    if (all.length <= MOST) {
+        return { series: all, standings, hidden: '' };
+    }
+    const rank = (s: live.Series): number => standings.get(s.id)!.rank;
+    const trouble = all.filter((s) => rank(s) >= 100).sort((a, b) => rank(b) - rank(a) || byName(a, b));
+    const firing = trouble.filter((s) => standings.get(s.id)!.alert).length;
+    const others = all.filter((s) => rank(s) < 100).sort(byName);
+    const series = [...trouble, ...others].slice(0, SHOWN);
+    const seen = Math.min(SHOWN, trouble.length);
+    const which = trouble.length > SHOWN ? `the ${SHOWN} worst of ${f.count(trouble.length)} in trouble or near a limit; ${f.count(firing)} fire, by service above` : seen > 0 ? `all ${seen} in trouble or near a limit, then by name` : 'by name; none is in trouble';
+    return { series, standings, hidden: `${f.count(series.length)} of ${f.count(all.length)} shown: ${which}. ` };
+}
+
+/** What the address asks for: names of services and regions, or a part of either. */
+const wanted = (name: string): string[] => params(name).filter((v) => v !== '');
+export const filterText = (): string => (param('q') ?? '').trim();
+export const isFiltered = (): boolean => filterText() !== '' || wanted('var-service').length > 0 || wanted('var-region').length > 0;
+function matches(s: live.Series): boolean {
+    const fits = (names: string[], name: string): boolean => names.length === 0 || names.includes(name);
+    return fits(wanted('var-service'), s.service) && fits(wanted('var-region'), s.region) && filterText().toLowerCase().split(/\s+/).every((w) => `${s.service} ${s.region}`.toLowerCase().includes(w));
+}
+const filterWords = (): string => [...wanted('var-service').map((v) => `service = ${v}`), ...wanted('var-region').map((v) => `region = ${v}`), ...(filterText() === '' ? [] : [`“${filterText()}”`])].join(', ');
+export const showAll = (): void => setParams({ q: null, 'var-service': null, 'var-region': null });
 
 class Tile {
     readonly element: HTMLAnchorElement;
@@ -72,9 +109,10 @@ class Tile {
         const firing = at.alert !== null;
         const signal = at.alert?.evidence?.signal ?? '';
         const critical = at.alert?.severity === 'critical';
-        const figures = [f.percent(s.minute.errors), f.seconds(s.minute.p99), f.rate(s.minute.rate ?? s.window.rate)];
+        const read = live.shown(s);
+        const figures = [f.percent(read.errors), f.seconds(read.p99), f.rate(read.rate)];
         const limits = [alerts.limitOf('error_rate'), alerts.limitOf('latency_p99')];
-        const values = [s.minute.errors, s.minute.p99];
+        const values = [read.errors, read.p99];
         this.numbers.forEach((n, i) => {
             setText(n.value, figures[i]!.value);
             setText(n.unit, figures[i]!.unit);
@@ -86,15 +124,16 @@ class Tile {
         toggle(e, 'is-firing', firing && critical);
         toggle(e, 'is-warning', firing && !critical);
         toggle(e, 'is-near', at.isNear);
-        const word = firing ? (at.alert!.state === 'silenced' ? 'Silenced' : critical ? 'Firing' : 'Warning') : at.isNear ? 'Near limit' : '';
-        replaceWhen(this.state, word, () => (word === '' ? [] : [word === 'Silenced' ? icons.silenced() : word === 'Firing' ? icons.critical() : icons.warning(), ' ', word]));
+        toggle(e, 'is-cleared', at.cleared !== null);
+        const word = firing ? (at.alert!.state === 'silenced' ? 'Silenced' : critical ? 'Firing' : 'Warning') : at.isNear ? 'Near limit' : at.cleared ? 'Cleared' : '';
+        replaceWhen(this.state, word, () => (word === '' ? [] : [word === 'Silenced' ? icons.silenced() : word === 'Firing' ? icons.critical() : word === 'Cleared' ? icons.check() : icons.warning(), ' ', word]));
         if (firing && !this.wasFiring) {
             e.classList.remove('flash');
             void e.offsetWidth;
             e.classList.add('flash');
         }
         this.wasFiring = firing;
-        const href = firing ? `/alerts/${at.alert!.key}` : `/d/golden-signals?var-service=${encodeURIComponent(s.service)}&var-region=${encodeURIComponent(s.region)}`;
+        const href = firing ? `/alerts/${at.alert!.key}` : at.cleared ? `/alerts/${at.cleared.fingerprint}/${at.cleared.sequence}` : `/d/golden-signals?var-service=${encodeURIComponent(s.service)}&var-region=${encodeURIComponent(s.region)}`;
         if (e.getAttribute('href') !== href) {
             e.setAttribute('href', href);
         }
@@ -118,7 +157,7 @@ interface RowParts {
 /** How tiles are laid out: a matrix, or one list where a matrix would be mostly holes. */
 export class Tiles {
     readonly element = h('div.tiles');
-    readonly note = h('p.faint.small');
+    readonly note = h('p.muted.small.tiles-note', { hidden: true });
     private tiles = new Map<number, Tile>();
     private rows = new Map<string, RowParts>();
     private shape = '';
@@ -159,12 +198,12 @@ export class Tiles {
         all[Math.max(0, Math.min(all.length - 1, next))]?.focus();
     }
 
-    update(wanted: 'matrix' | 'list'): void {
+    update(layout: 'matrix' | 'list'): void {
         const everything = live.pairs();
-        const mode = everything.length > MOST ? 'list' : wanted;
-        const series = everything.length > MOST ? worstOf(everything) : everything;
-        setText(this.note, series.length < everything.length ? `${series.length} of ${f.count(everything.length)} shown: those in trouble or near a limit, then by name` : '');
-        const standings = new Map(series.map((s) => [s.id, standing(s)]));
+        const matching = isFiltered() ? everything.filter(matches) : everything;
+        const { series, standings, hidden } = choose(matching);
+        const mode = matching.length > MOST ? 'list' : layout;
+        this.paintNote(hidden, matching.length, everything);
         const regions = [...new Set(series.map((s) => s.region))].sort();
         const services = [...new Set(series.map((s) => s.service))];
         const shape = `${mode}|${regions.join()}|${services.slice().sort().join()}|${series.map((s) => s.id).join()}`;
@@ -179,10 +218,28 @@ export class Tiles {
         }
         for (const [service, row] of this.rows) {
             const of = series.filter((s) => s.service === service);
-            const rate = of.reduce((n, s) => n + (s.minute.rate ?? 0), 0);
+            const rates = of.map((s) => live.shown(s).rate).filter((r) => r !== null);
+            const rate = f.join(f.rate(rates.length === 0 ? null : rates.reduce((n, r) => n + r, 0)));
             const firing = of.filter((s) => standings.get(s.id)!.alert).length;
-            replaceWhen(row.below, `${f.join(f.rate(rate))}|${firing}`, () => [f.join(f.rate(rate)), firing > 0 ? [' · ', h('span.critical', {}, `${firing} firing`)] : null]);
+            replaceWhen(row.below, `${rate}|${firing}`, () => [rate, firing > 0 ? [' · ', h('span.critical', {}, `${firing} firing`)] : null]);
         }
+    }
+
+    /** What is hidden and how to see it; nothing that matches, and what would. */
+    private paintNote(hidden: string, matching: number, everything: live.Series[]): void {
+        const isEmpty = matching === 0 && everything.length > 0;
+        this.note.hidden = hidden === '' && !isFiltered();
+        this.note.classList.toggle('tiles-empty', isEmpty);
+        if (this.note.hidden) {
+            return;
+        }
+        const services = [...new Set(everything.map((s) => s.service))].sort();
+        const regions = [...new Set(everything.map((s) => s.region))].sort();
+        const some = (names: string[]): string => names.slice(0, 24).join(', ') + (names.length > 24 ? `, and ${f.count(names.length - 24)} more` : '');
+        replaceWhen(this.note, JSON.stringify([hidden, matching, filterWords(), isEmpty ? [services, regions] : everything.length]), () => [
+            isEmpty ? [h('b', {}, `Nothing matches ${filterWords()}`), h('span', {}, `Services: ${some(services)}`), h('span', {}, `Regions: ${some(regions)}`)]
+                : isFiltered() ? `${hidden || `${f.count(matching)} of ${f.count(everything.length)} shown: `}${filterWords()}. ` : hidden,
+            isFiltered() ? button('Show all services', showAll) : ['The others: ', h('kbd', {}, '/'), ' and a part of a service’s or region’s name.']]);
     }
 
     private rebuild(mode: string, series: live.Series[], regions: string[], services: string[]): void {
