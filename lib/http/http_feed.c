@@ -9,10 +9,14 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #define PART_BYTES 32768 /* what the library asks for at a time */
 #define CLOSE_MS   1000
+#define KERNEL_BYTES                                                                                         \
+    131072 /* of the kernel's memory that a follower's socket may fill (it reckons twice that);              \
+            * left to itself it grows to 4 MiB for one who reads nothing */
 
 struct http_follower {
     struct http_feed *feed;
@@ -295,6 +299,13 @@ static void leave(void *argument)
     http_feed_leave(argument);
 }
 
+static void bound_kernel_memory(struct MHD_Connection *connection)
+{
+    const int bytes = KERNEL_BYTES;
+    const int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+}
+
 struct MHD_Response *http_feed_answer(struct MHD_Connection *connection, struct http_response *response)
 {
     struct http_follower *follower = response->follower;
@@ -313,5 +324,6 @@ struct MHD_Response *http_feed_answer(struct MHD_Connection *connection, struct 
     }
     follower->has_ended = follower->has_ended || follower->feed->is_closed;
     (void)pthread_mutex_unlock(&follower->feed->lock);
+    bound_kernel_memory(connection);
     return made;
 }
