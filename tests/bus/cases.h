@@ -6,6 +6,9 @@
 void world_set_url(const char *url);
 void world_set_program(const char *path); /* argv[0], for child processes */
 
+int run_contract_records(void);
+int run_contract_positions(void);
+int run_contract_group(void);
 int run_record_cases(void);
 int run_reading_cases(void);
 int run_commit_cases(void);

@@ -14,7 +14,7 @@ static int count_in_another_process(const struct world *world, const char *topic
     const char *const argv[] = {world_program(), "--child", "count", world->url, topic, NULL};
     struct buffer output;
     buffer_init(&output, 0);
-    assert_int_equal(process_run(argv, PATIENCE_MS, &output), 0);
+    assert_int_equal(process_run(argv, WORLD_PATIENCE_MS, &output), 0);
     int count = atoi(buffer_text(&output));
     buffer_free(&output);
     return count;

@@ -15,7 +15,7 @@ static void run_both_until(struct reader *a, int64_t a_number, struct reader *b,
 {
     struct error error;
     error_clear(&error);
-    int64_t deadline_ms = clock_steady_ms(clock_system()) + PATIENCE_MS;
+    int64_t deadline_ms = clock_steady_ms(clock_system()) + WORLD_PATIENCE_MS;
     while (!has_partitions(a, a_number) || !has_partitions(b, b_number)) {
         check(reader_poll(a, 20, &error), &error);
         check(reader_poll(b, 20, &error), &error);

@@ -203,7 +203,7 @@ void reader_run_until(struct reader *reader, reader_holds *holds, int64_t number
 {
     struct error error;
     error_clear(&error);
-    int64_t deadline_ms = clock_steady_ms(clock_system()) + PATIENCE_MS;
+    int64_t deadline_ms = clock_steady_ms(clock_system()) + WORLD_PATIENCE_MS;
     while (!holds(reader, number)) {
         check(reader_poll(reader, 100, &error), &error);
         if (clock_steady_ms(clock_system()) > deadline_ms) {

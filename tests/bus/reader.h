@@ -56,7 +56,7 @@ void reader_leave(struct reader *reader); /* and frees what was seen */
 
 /* One poll; returns its result. */
 int reader_poll(struct reader *reader, int timeout_ms, struct error *error);
-/* Polls until holds(reader, context) or PATIENCE_MS are over (the test fails then). */
+/* Polls until holds(reader, context) or WORLD_PATIENCE_MS are over (the test fails then). */
 typedef bool reader_holds(const struct reader *reader, int64_t number);
 void reader_run_until(struct reader *reader, reader_holds *holds, int64_t number);
 bool has_records(const struct reader *reader, int64_t number);    /* at least so many */

@@ -239,7 +239,7 @@ static void who_never_releases_is_fenced_after_two_leases(void **state)
     stubborn.release_by_hand = true;
     reader_run_until(&stubborn, has_partitions, 2);
     reader_join(&other, bus, "group", "b", "in", NULL, NULL);
-    int64_t deadline_ms = clock_steady_ms(clock_system()) + PATIENCE_MS;
+    int64_t deadline_ms = clock_steady_ms(clock_system()) + WORLD_PATIENCE_MS;
     bool revoked = false;
     while ((stubborn.lost == 0 || !has_partitions(&other, 1) || !has_partitions(&stubborn, 1)) &&
            clock_steady_ms(clock_system()) < deadline_ms) {

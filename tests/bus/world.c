@@ -126,7 +126,7 @@ void assert_bytes_are(struct bus_bytes bytes, const char *text)
 
 void drain(struct bus_producer *producer)
 {
-    int64_t deadline_ms = clock_steady_ms(clock_system()) + PATIENCE_MS;
+    int64_t deadline_ms = clock_steady_ms(clock_system()) + WORLD_PATIENCE_MS;
     while (bus_producer_pending(producer) > 0) {
         struct bus_ack acks[64];
         size_t count = bus_producer_poll(producer, 100, acks, 64);

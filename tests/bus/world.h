@@ -12,8 +12,8 @@
 
 #include "cmocka_all.h"
 
-#define PATIENCE_MS 60000
-#define NAME_BYTES  64
+#define WORLD_PATIENCE_MS 60000
+#define NAME_BYTES        64
 
 struct world {
     struct bus *bus;
