@@ -33,7 +33,7 @@ smoke-test: build-native ## checks a running platform from outside: pages, topic
 	@OBS_BUS_URL='$(BUS_URL)' build/bin/smoke-test
 
 .PHONY: load-test
-load-test: build-native ## RPS more requests a second (default 100) on the running platform's bus, a tenth of them failing, for 2 minutes
+load-test: run-packages build-native ## RPS more requests a second (default 100) on the running platform's bus, a tenth failing, for 2 minutes; then a verdict (K8S_CONTEXT=…: on a cluster)
 	@OBS_BUS_URL='$(BUS_URL)' scripts/load_test --target-rps $(RPS) --error-rate 0.1 --duration 120 $(ARGS)
 
 ##@ On Kubernetes
@@ -182,7 +182,7 @@ build: ## container images <program>:local, by docker or buildah (docs/images.md
 	@scripts/build-images $(ARGS)
 
 .PHONY: test-images
-test-images: ## every image built by buildah on a base by debootstrap, and its program run from it read-only, without a container engine (root; 5 minutes at first)
+test-images: ## every image built by buildah on a base by debootstrap, and its program run from it read-only, without a container engine, and built again to the same bytes (root)
 	@$(packages) images
 	@tests/images/run.sh
 

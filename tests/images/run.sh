@@ -1,15 +1,21 @@
 #!/usr/bin/env bash
 # Builds every image for real and runs what is in it as a container would (make test-images). Needs root, but no container engine.
 #
-# The base is Debian 12 by debootstrap, kept under build/images with buildah's store. Each program runs from its mounted image as the
-# image's user, where the image is read-only and nothing but the program itself listens. All of it happens in a mount namespace of
-# this run's own: no mount outlives it, so nothing of the machine is ever reachable below build/ when that is removed.
+# The base is Debian 12 by debootstrap. Each program runs from its mounted image as the image's user, where the image is read-only and
+# nothing but the program itself listens. Then everything is compiled again in another folder: the images must be the same to the byte.
+# All of it happens in a mount namespace of this run's own: no mount outlives it, so nothing of the machine is ever reachable below the
+# folders used here when they are removed.
+#
+# buildah's store is kept in ~/.cache/observability-platform/images (XDG_CACHE_HOME), for clones that come and go: the base, and the steps
+# of the Dockerfile that buildah finds unchanged. A store older than a week (its Debian packages are), or too big, is made anew.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 readonly PROGRAMS=(workload-simulator stream-processor metrics-bridge alert-forwarder console)
+readonly RELEASE=bookworm INCLUDE=ca-certificates
 readonly WORK=$PWD/build/images
-readonly BASE=localhost/observability-base:bookworm
+readonly CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/observability-platform/images
+readonly CACHE_DAYS=7 CACHE_MOST_KB=8000000
 readonly MOST_BYTES=60000000
 readonly MOST_FILES=120
 readonly HOST_CERTIFICATES=/etc/ssl/certs/ca-certificates.crt
@@ -61,17 +67,37 @@ fi
 
 # --- the whole run ---
 
+# What buildah keeps, whatever this machine's settings are; what it mounts is this run's own.
+open_store() {
+    local kb
+    if [[ -n $(find "$CACHE" -maxdepth 1 -name made -mtime "+$CACHE_DAYS") ]]; then
+        echo "--- the store is older than $CACHE_DAYS days: made anew"
+        rm -rf --one-file-system "$CACHE/store"
+    elif [[ -d $CACHE/store ]]; then
+        kb=$(du --summarize --one-file-system --block-size=1K "$CACHE/store" | cut -f1)
+        if ((kb > CACHE_MOST_KB)); then
+            echo "--- the store takes $((kb / 1000)) MB: made anew"
+            rm -rf --one-file-system "$CACHE/store"
+        fi
+    fi
+    [[ -d $CACHE/store ]] || touch "$CACHE/made"
+    rm -rf --one-file-system "$WORK/run"
+    printf '[storage]\ndriver = "%s"\ngraphroot = "%s"\nrunroot = "%s"\n' "${STORAGE_DRIVER:-overlay}" "$CACHE/store" "$WORK/run" >"$WORK/storage.conf"
+    export CONTAINERS_STORAGE_CONF=$WORK/storage.conf BUILDAH_ISOLATION=chroot
+    unset STORAGE_DRIVER
+    buildah rm --all >/dev/null # a run that was killed left them
+}
+
+# Named after what it is made of.
 make_base() {
-    if buildah inspect --type image "$BASE" >/dev/null 2>&1; then
+    base=localhost/observability-base:$RELEASE-$(printf '%s\n' "$RELEASE" "$INCLUDE" "$(dpkg --print-architecture)" | sha256sum | cut -c1-12)
+    if buildah inspect --type image "$base" >/dev/null 2>&1; then
         return
     fi
     echo "--- base: Debian 12 by debootstrap"
-    if [[ ! -d $WORK/rootfs ]]; then
-        rm -rf --one-file-system "$WORK/rootfs.new"
-        debootstrap --variant=minbase --include=ca-certificates bookworm "$WORK/rootfs.new" >"$WORK/debootstrap.log" 2>&1 ||
-            fail "debootstrap failed" "$(tail -3 "$WORK/debootstrap.log")"
-        mv "$WORK/rootfs.new" "$WORK/rootfs"
-    fi
+    rm -rf --one-file-system "$WORK/rootfs"
+    debootstrap --variant=minbase --include="$INCLUDE" "$RELEASE" "$WORK/rootfs" >"$WORK/debootstrap.log" 2>&1 ||
+        fail "debootstrap failed" "$(tail -3 "$WORK/debootstrap.log")"
     import_base "$WORK/rootfs"
     rm -rf --one-file-system "$WORK/rootfs"
 }
@@ -84,7 +110,45 @@ import_base() {
     buildah add --quiet "$container" "$WORK/base.tar" / >/dev/null
     rm "$WORK/base.tar"
     buildah config --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin --cmd /bin/bash "$container"
-    buildah commit --quiet --rm "$container" "$BASE" >/dev/null
+    buildah commit --quiet --rm "$container" "$base" >/dev/null
+}
+
+# $1: the folder of the sources
+build_images() {
+    local options=(--build-arg "BASE=$base" --pull=never)
+    if [[ -e $HOST_CERTIFICATES ]]; then # a proxy's certificate, if this machine is behind one
+        options+=(--volume "$HOST_CERTIFICATES:/run/host-certificates.crt:ro" --build-arg NODE_EXTRA_CA_CERTS=/run/host-certificates.crt)
+    fi
+    (cd "$1" && ENGINE=buildah scripts/build-images "${options[@]}") >"$WORK/build.log" 2>&1 || fail "building failed" "$(tail -40 "$WORK/build.log")"
+}
+
+# The digest of an image's configuration, which names all its layers' digests.
+image_id() {
+    buildah inspect --type image --format '{{.FromImageID}}' "localhost/$1:local"
+}
+
+# Compiles everything again: other folder, other times, and a file more, so that buildah doesn't take the step for the one before.
+check_reproducible() {
+    local program first=() again=$WORK/again
+    for program in "${PROGRAMS[@]}"; do first+=("$(image_id "$program")"); done
+    rm -rf "$again" && mkdir "$again"
+    tar --create --exclude=./build --exclude=./var --exclude=./.git --exclude=node_modules . | tar --extract --touch --directory "$again"
+    echo "built again" >"$again/lib/again.txt"
+    SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) REVISION=$(git rev-parse HEAD) build_images "$again"
+    for program in "${PROGRAMS[@]}"; do
+        [[ $(image_id "$program") == "${first[0]}" ]] || fail "$program: built again it is another image" "$(tell_difference "${first[0]}" "$program")"
+        first=("${first[@]:1}")
+    done
+    rm -rf "$again"
+}
+
+# $1: an image, $2: a program whose image is another
+tell_difference() {
+    local one other
+    one=$(buildah mount "$(buildah from --pull=never "$1")")
+    other=$(buildah mount "$(buildah from --pull=never "localhost/$2:local")")
+    diff --brief --recursive --no-dereference "$one" "$other" || true
+    diff <(cd "$one" && find . -mindepth 1 -printf '%p %M %T@\n' | sort) <(cd "$other" && find . -mindepth 1 -printf '%p %M %T@\n' | sort) || true
 }
 
 # $1: the mounted image, $2: the program
@@ -121,19 +185,16 @@ if [[ ${OBS_OWN_MOUNTS:-} != yes ]]; then
     OBS_OWN_MOUNTS=yes exec unshare --mount --propagation private "$0" "$@"
 fi
 
-mkdir -p "$WORK"
-# A store of its own, whatever this machine's settings are.
-printf '[storage]\ndriver = "%s"\ngraphroot = "%s"\nrunroot = "%s"\n' "${STORAGE_DRIVER:-overlay}" "$WORK/store" "$WORK/run" >"$WORK/storage.conf"
-export CONTAINERS_STORAGE_CONF=$WORK/storage.conf BUILDAH_ISOLATION=chroot
-unset STORAGE_DRIVER
-
+mkdir -p "$WORK" "$CACHE"
+exec 9>"$CACHE/lock"
+flock --nonblock 9 || { echo "--- another run has the store: waiting" && flock 9; }
+open_store
 make_base
-options=(--build-arg "BASE=$BASE" --pull=never)
-if [[ -e $HOST_CERTIFICATES ]]; then # a proxy's certificate, if this machine is behind one
-    options+=(--volume "$HOST_CERTIFICATES:/run/host-certificates.crt:ro" --build-arg NODE_EXTRA_CA_CERTS=/run/host-certificates.crt)
-fi
-ENGINE=buildah scripts/build-images "${options[@]}"
+echo "--- the images"
+build_images "$PWD"
 for program in "${PROGRAMS[@]}"; do
     check_image "$program"
 done
-echo "test-images: ${#PROGRAMS[@]} images are small, closed and run"
+echo "--- the images again, in another folder"
+check_reproducible
+echo "test-images: ${#PROGRAMS[@]} images are small, closed, run, and are the same when built again"
