@@ -117,8 +117,13 @@ lint: install ## format, layers, clang and clang-tidy, shell, YAML, rules, dashb
 	@scripts/lint
 
 .PHONY: lint-helm
-lint-helm: ## the charts, without a cluster: linted, rendered with each set of values, looked at; bad values are refused (needs Go or HELM=…)
+lint-helm: ## the charts, without a cluster: linted, rendered with each set of values, looked at; bad values are refused (needs Go, which it fetches, or HELM=…)
 	@scripts/lint-helm
+
+.PHONY: test-k8s
+test-k8s: ## manifests, charts, rights and scripts on a real API server without nodes, built from its Go module (docs/kubernetes-tests.md)
+	@$(packages) build test
+	@tests/k8s/run.sh $(ARGS)
 
 .PHONY: chart-schemas
 chart-schemas: ## helm/*/values.schema.json anew, from helm/schema/

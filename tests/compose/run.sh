@@ -16,10 +16,8 @@ fail() {
 load() {
     if docker compose version >/dev/null 2>&1; then
         docker compose --file compose.yaml config --format json
-    elif command -v go >/dev/null; then
-        GOFLAGS=-mod=mod go run "$LOADER" --format json compose.yaml
     else
-        fail "needs docker with its compose plugin (package docker-compose-plugin), or go"
+        GOFLAGS=-mod=mod scripts/go run "$LOADER" --format json compose.yaml
     fi
 }
 
