@@ -12,17 +12,36 @@ charts_of_apps() {
     done
 }
 
+has_image() { # by ENGINE $1, which knows them by its own name
+    case $1 in
+        docker) docker image inspect "$2:local" ;;
+        buildah) command -v buildah && buildah inspect --type image "localhost/$2:local" ;;
+    esac >/dev/null 2>&1
+}
+
+# What docker has built kind takes from it; what buildah has built goes through an archive, under the name that the charts say.
+load_image() {
+    local archive
+    say "image $1:local"
+    if has_image docker "$1"; then
+        kind load docker-image "$1:local" --name "$cluster"
+        return
+    fi
+    archive=$(mktemp --suffix .tar)
+    rm "$archive" # buildah makes it
+    buildah push --quiet "localhost/$1:local" "docker-archive:$archive:$1:local"
+    kind load image-archive "$archive" --name "$cluster"
+    rm -f "$archive"
+}
+
 load_images() {
     local entry app missing=()
     for entry in $(charts_of_apps); do
         app=${entry#*:}
-        docker image inspect "$app:local" >/dev/null 2>&1 || missing+=("$app:local")
+        has_image docker "$app" || has_image buildah "$app" || missing+=("$app:local")
     done
     ((${#missing[@]} == 0)) || fail "Images are missing: ${missing[*]}. make build makes them."
-    for entry in $(charts_of_apps); do
-        say "image ${entry#*:}:local"
-        kind load docker-image "${entry#*:}:local" --name "$cluster"
-    done
+    for entry in $(charts_of_apps); do load_image "${entry#*:}"; done
 }
 
 need_secret() {

@@ -17,7 +17,8 @@ tool=$(basename "$0")
 echo "$tool $*" >>"$K8S_TEST_LOG"
 state=$K8S_TEST_STATE
 case "$tool $*" in
-    "docker image inspect "*) [[ ! -f $state/no-images ]] ;;
+    "docker image inspect "*) [[ ! -f $state/no-images && ! -f $state/by-buildah ]] ;;
+    "buildah inspect "*) [[ -f $state/by-buildah ]] ;;
     "kind get clusters") [[ ! -f $state/cluster ]] || echo observability ;;
     "kind create cluster "*) touch "$state/cluster" ;;
     "kind delete cluster "*) rm "$state/cluster" ;;
@@ -35,7 +36,7 @@ case "$tool $*" in
 esac
 EOF
 chmod +x "$work/bin/stand-in"
-for tool in docker kind kubectl helm; do ln -s stand-in "$work/bin/$tool"; done
+for tool in docker buildah kind kubectl helm; do ln -s stand-in "$work/bin/$tool"; done
 
 run() { # run NAME COMMAND...: its output in $work/out
     : >"$K8S_TEST_LOG"
@@ -93,7 +94,11 @@ check "operator, stack, Kafka, topics, then programs" \
     "$(holds in_order 'install strimzi' 'install obs ' 'wait kafka/kafka' 'wait kafkatopics' 'install workload-sim' 'install stream-proc' 'install metrics-br')"
 check "kind takes the values of dev" "$(holds test -z "$(grep 'values-prod' "$K8S_TEST_LOG")")"
 check "nothing goes to another context" "$(holds test -z "$(grep -E '^(kubectl|helm)' "$K8S_TEST_LOG" | grep -v -- 'context kind-observability' | grep -vE '^helm (show|dependency)')")"
-touch "$work/state/token"
+touch "$work/state/token" "$work/state/by-buildah"
+run scripts/k8s/deploy.sh
+check "what buildah has built is loaded from an archive with the chart's name" \
+    "$(holds in_order 'buildah push .*localhost/workload-simulator:local docker-archive:.*:workload-simulator:local' 'kind load image-archive .* --name observability')"
+rm "$work/state/by-buildah"
 run scripts/k8s/deploy.sh
 check "deploy a second time succeeds" "$(holds test $? -eq 0)"
 
