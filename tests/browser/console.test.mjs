@@ -1,6 +1,7 @@
 // The console as people use it: headless Chromium over a real local stack.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { dashboardTests } from './dashboards.mjs';
 import { axeSource, findChromium, freePort, openBrowser, openPage, sleep, startRelay, startStack, waitFor } from './stack.mjs';
 
 if (!findChromium()) {
@@ -90,73 +91,7 @@ test('every view loads with live data and complains of nothing', async () => {
     await finish(page);
 });
 
-test('the dashboards draw every panel, and nothing says that there is no data', async () => {
-    for (const uid of ['golden-signals', 'kafka-consumer-lag', 'slo-dashboard']) {
-        const page = await openPage(browser, `${stack.url}/d/${uid}`, { viewport: { width: 1440, height: 4200 } });
-        const state = () => page.evaluate(() => ({
-            waiting: [...document.querySelectorAll('.dash-panel')].filter((p) => p.querySelector('.dash-loading') || p.querySelector('.dash-body').childElementCount === 0 || /First rates/.test(p.textContent)).map((p) => p.querySelector('h2').textContent),
-            problems: [...document.querySelectorAll('.dash-panel .problem')].map((p) => p.closest('.dash-panel').querySelector('h2').textContent),
-            empty: [...document.querySelectorAll('.dash-empty')].map((p) => `${p.closest('.dash-panel').querySelector('h2').textContent}: ${p.querySelector('b').textContent}`).filter((x) => /No data|N\/A|Nothing for|None in/.test(x)),
-            panels: document.querySelectorAll('.dash-panel').length,
-        }));
-        await waitFor(`${uid} is drawn`, async () => {
-            const s = await state();
-            return s.panels > 5 && s.waiting.length === 0 && s.problems.length === 0;
-        }, 100000).catch(async (e) => assert.fail(`${e.message} ${JSON.stringify(await state())}`));
-        const s = await state();
-        assert.deepEqual(s.problems, []);
-        // The first minutes of a platform have no dead letter, no restart, no month: those panels say so in words of their own.
-        assert.ok(s.empty.length <= 3, JSON.stringify(s.empty));
-        assert.equal(await page.getByText('No data').count(), 0);
-        await finish(page);
-    }
-});
-
-test('the dashboard of a cluster opens without one, and each panel says what it waits for', async () => {
-    const page = await openPage(browser, `${stack.url}/d/kubernetes-platform`, { viewport: { width: 1440, height: 4200 } });
-    await waitFor('every panel is drawn', () => page.evaluate(() => {
-        const panels = [...document.querySelectorAll('.dash-panel')];
-        return panels.length > 5 && panels.every((p) => !p.querySelector('.dash-loading') && p.querySelector('.dash-body').childElementCount > 0);
-    }), 60000);
-    assert.equal(await page.locator('.dash-panel .problem').count(), 0);
-    assert.equal(await page.getByText('No data').count(), 0);
-    await finish(page);
-});
-
-test('variables and time range change the queries and the address', async () => {
-    const page = await openPage(browser, `${stack.url}/d/golden-signals`);
-    await page.waitForSelector('.dash-panel .u-over', { timeout: 60000 });
-    const asked = [];
-    page.on('request', (r) => r.url().includes('/query') && asked.push(decodeURIComponent(r.url().replaceAll('+', ' ')) + (r.postData() ?? '')));
-    await page.getByRole('button', { name: 'service All' }).click();
-    await page.getByRole('option', { name: 'api-service' }).click();
-    await waitFor('the query has the service', () => asked.some((q) => q.includes('service_name=~"api-service"')), 10000);
-    assert.match(page.url(), /var-service=api-service/);
-    asked.length = 0;
-    await page.keyboard.press('Escape');
-    await page.getByRole('button', { name: /^Time range/ }).click();
-    await page.getByRole('option', { name: 'Last 5 minutes' }).click();
-    await waitFor('the query has the range', () => asked.some((q) => {
-        const m = /start=(\d+)&end=(\d+)/.exec(q);
-        return m && Math.abs(Number(m[2]) - Number(m[1]) - 300) <= 15;
-    }), 10000);
-    assert.match(page.url(), /from=now-5m/);
-    asked.length = 0;
-    await page.keyboard.press('[');
-    await waitFor('the query is of earlier', () => asked.some((q) => {
-        const m = /start=(\d+)&end=(\d+)/.exec(q);
-        return m && Number(m[2]) < Date.now() / 1000 - 60;
-    }), 10000);
-    assert.match(page.url(), /from=\d+&to=\d+/);
-    asked.length = 0;
-    await page.keyboard.press(']');
-    await waitFor('the query is of later again', () => asked.some((q) => {
-        const m = /start=(\d+)&end=(\d+)/.exec(q);
-        return m && Number(m[2]) > Date.now() / 1000 - 75;
-    }), 10000);
-    assert.ok(asked.every((q) => !q.includes('$')), 'a variable was left in a query');
-    await finish(page);
-});
+dashboardTests({ url: () => stack.url, open: (path, options) => openPage(browser, stack.url + path, options), finish, axeFindsNothing });
 
 test('a fault started in Lab is a red tile within ten seconds, explains itself, and clears', async (t) => {
     await clearedFaults();

@@ -35,6 +35,7 @@ export interface PlotOptions {
     max?: number; // the scale reaches at least so far
     scale?: Scale;
     fit?: boolean; // around the figures, not from 0
+    rare?: boolean; // of events that needn't happen: a stretch without them is no gap
     axis?: number; // px for the figures beside y, at least: plots below each other begin at the same edge
     sync?: string;
     onSelect?: (from: number, to: number) => void;
@@ -140,7 +141,9 @@ export function makePlot(options: PlotOptions): Plot {
             drawAxes: [(self) => {
                 options.cells?.paint(self);
                 paintBands(self, bands);
-                paintGaps(self, unknownFrom);
+                if (!options.rare) {
+                    paintGaps(self, unknownFrom);
+                }
             }],
             draw: [(self) => {
                 paintLimits(self, limits);

@@ -1,6 +1,7 @@
 // Small things that several views share.
 import { h, type Child } from './dom.ts';
 import * as f from './format.ts';
+import * as icons from './icons.ts';
 
 let politely: HTMLElement | null = null;
 /** Said to those who listen to the page: new and cleared alerts, connection lost or back; nothing else. */
@@ -62,6 +63,6 @@ export function segments<T extends string>(name: string, options: [T, string][],
 }
 
 export function problem(what: string, words: string, again: () => void, promql?: string): HTMLElement {
-    return h('div.problem', { role: 'group' }, h('p.warning', {}, h('b', {}, what)), h('code', {}, words),
+    return h('div.problem', { role: 'group' }, h('p.warning', {}, icons.warning(), ' ', h('b', {}, what)), h('code', {}, words),
         h('p.row', {}, button('Try again', again), promql ? button('Copy as PromQL', () => void copy(promql)) : null));
 }

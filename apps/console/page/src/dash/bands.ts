@@ -38,7 +38,12 @@ export async function readBands(dashboard: Dashboard, variables: Variables, from
             end(last);
         }
     }
-    // What the stream fired is here at once, before Prometheus has heard of it.
+    return bands;
+}
+
+/** What the stream fired is here at once, before Prometheus has heard of it. */
+export function streamBands(from: number, to: number): Band[] {
+    const bands: Band[] = [];
     for (const t of live.state.transitions.filter((x) => x.state === 'firing')) {
         const fits = (name: string, value: string | undefined): boolean => params(`var-${name}`).length === 0 || params(`var-${name}`).includes(value ?? '') || params(`var-${name}`).includes('$__all');
         const cleared = live.state.transitions.find((x) => x.fingerprint === t.fingerprint && x.sequence === t.sequence + 1);

@@ -16,7 +16,7 @@ export interface Emptiness {
 const watched = (s: number): Promise<number> => instant(`max(count_over_time(up{job="metrics-bridge"}[${s}s:${SCRAPE_S}s]))`).then((r) => Number(r[0]?.value[1] ?? 0) * SCRAPE_S, () => Infinity);
 
 export async function whyEmpty(panel: Panel, variables: Variables, scope: Scope, time: { from: string; to: string }): Promise<Emptiness> {
-    const samples = await instant('max(count_over_time(up{job="metrics-bridge"}[2m]))').then((r) => Number(r[0]?.value[1] ?? 0), () => NaN);
+    const samples = await watched(120).then((seconds) => seconds / SCRAPE_S);
     if (samples < 4) {
         const left = Math.max(1, (4 - samples) * SCRAPE_S);
         return { head: `First rates in ${f.duration(left * 1000)}`, text: samples === 0 ? 'Prometheus has not scraped yet.' : `Prometheus has scraped ${samples === 1 ? 'once' : `${samples} times`}. A rate needs two scrapes, a rule an evaluation more.`, state: 'waiting', againMs: 5000 };

@@ -30,6 +30,8 @@ export function toHeat(times: number[], series: { le: string; values: (number | 
     return { times, lowest: first === 0 ? '0' : label(sorted[first - 1]!.le), bounds: sorted.slice(first, last + 1).map((s) => ({ le: s.le, label: s.le === Infinity ? '+Inf' : label(s.le) })), cells: cells.map((c) => c.slice(first, last + 1)) };
 }
 
+export const rowName = (heat: Heat, r: number): string => `${r > 0 ? heat.bounds[r - 1]!.label : heat.lowest} to ${heat.bounds[r]!.label}`;
+
 export interface Heatmap {
     element: HTMLElement;
     draw: (heat: Heat, step: number, from: number, to: number, bands: Band[]) => void;
@@ -60,11 +62,10 @@ export function makeHeatmap(title: string, cell: (v: number) => string, plotOpti
             });
         });
     };
-    const nameOf = (r: number): string => `${r > 0 ? heat.bounds[r - 1]!.label : heat.lowest} to ${heat.bounds[r]!.label}`;
     const figures = (index: number, row: number | null): Figure[] => {
         const column = heat.cells[index] ?? [];
         const rows = column.map((value, r) => ({ value, r })).filter((x): x is { value: number; r: number } => x.value !== null && (row === null ? x.value > 0 : x.r === row));
-        return rows.sort((a, b) => b.value - a.value).slice(0, 3).map((x) => ({ name: nameOf(x.r), value: cell(x.value) }));
+        return rows.sort((a, b) => b.value - a.value).slice(0, 3).map((x) => ({ name: rowName(heat, x.r), value: cell(x.value) }));
     };
     /** The rows' edges, as many as can be read. */
     const edges = (): { at: number; label: string }[] => {

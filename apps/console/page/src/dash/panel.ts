@@ -6,7 +6,7 @@ import { overlaps } from '../plot/bands.ts';
 import type { Band } from '../plot.ts';
 import { copy, problem } from '../ui.ts';
 import { whyEmpty } from './empty.ts';
-import { type Heatmap, makeHeatmap, toHeat } from './heatmap.ts';
+import { type Heatmap, makeHeatmap, rowName, toHeat } from './heatmap.ts';
 import { fieldOf, type Panel } from './model.ts';
 import { align, askAll, type Asked } from './query.ts';
 import { drawBarGauge, drawStat } from './stat.ts';
@@ -89,21 +89,24 @@ export function makePanel(panel: Panel, context: PanelContext): PanelView {
         loadedOnce = true;
         const why = await whyEmpty(panel, context.variables, scope, context.time());
         inState(why.state);
-        replace(body, h('div.dash-empty', {}, h('p', {}, h('b', {}, why.head)), why.text === '' ? null : h('p.muted.small', {}, why.text)));
+        replace(body, h('div.dash-empty', { ondblclick: context.onReset }, h('p', {}, h('b', {}, why.head)), why.text === '' ? null : h('p.muted.small', {}, why.text)));
         if (why.againMs !== undefined) {
             clearTimeout(again);
             again = window.setTimeout(() => element.isConnected && void refresh(), why.againMs);
         }
     };
 
-    /** A plot stays in the document while its figures change; alone it has a table below. */
-    const show = (plot: HTMLElement): void => {
+    /** A plot stays in the document while its figures change. */
+    const hold = (plot: HTMLElement): void => {
         if (plot.parentElement !== body) {
             replace(body, plot);
         }
+    };
+    /** Alone a plot has a table below. */
+    const tabulate = (list: { name: string; values: (number | null)[] }[], unit?: string): void => {
         body.querySelector('.alone-table')?.remove();
         if (context.isAlone) {
-            body.append(drawSummary(panel, align(asked, scope).series, panel.type === 'heatmap' ? 'reqps' : undefined));
+            body.append(drawSummary(panel, list, unit));
         }
     };
     const drawHeat = (): boolean => {
@@ -113,16 +116,19 @@ export function makePanel(panel: Panel, context: PanelContext): PanelView {
         }
         const made = toHeat(times, rows.map((r) => ({ le: r.metric['le'] ?? '', values: r.values })), (le) => units.axis({ ...fieldOf(panel, ''), unit: 's' }, le));
         heat ??= makeHeatmap(panel.title, (v) => units.text({ unit: 'reqps' }, v), plotOptions);
-        show(heat.element);
+        hold(heat.element);
         heat.draw(made, scope.step, scope.from, scope.to, bandsHere());
+        tabulate(made.bounds.map((_, r) => ({ name: rowName(made, r), values: made.cells.map((c) => c[r] ?? null) })), 'reqps');
         return made.bounds.length > 0;
     };
     const drawSeries = (): boolean => {
-        series ??= makeTimeSeries(panel, plotOptions);
-        if (!series.draw(asked, scope, bandsHere())) {
+        if (align(asked, scope).series.every((s) => s.values.every((v) => v === null))) {
             return false;
         }
-        show(series.element);
+        series ??= makeTimeSeries(panel, plotOptions);
+        hold(series.element);
+        series.draw(asked, scope, bandsHere());
+        tabulate(align(asked, scope).series);
         return true;
     };
 

@@ -1,7 +1,7 @@
 // Tables: instant vectors merged by their labels, columns chosen and named by "organize".
 import { h } from '../dom.ts';
 import { colorName, fieldOf, isTrouble, type Panel, stepOf } from './model.ts';
-import { type Aligned, type Asked, lastOf } from './query.ts';
+import { type Asked, lastOf } from './query.ts';
 import * as units from './units.ts';
 
 type Row = Record<string, string | number>;
@@ -61,7 +61,7 @@ export function drawTable(panel: Panel, asked: Asked[]): HTMLElement | null {
 }
 
 /** The figures of a plot for those who read them: last, least, most and mean of each series. */
-export function drawSummary(panel: Panel, list: Aligned[], unit?: string): HTMLElement {
+export function drawSummary(panel: Panel, list: { name: string; values: (number | null)[] }[], unit?: string): HTMLElement {
     const rows = list.map((s) => {
         const v = s.values.filter((x): x is number => x !== null);
         const show = (x: number | null): HTMLElement => h('td.r', {}, units.text(unit === undefined ? fieldOf(panel, s.name) : { unit }, x));

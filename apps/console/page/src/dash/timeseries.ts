@@ -15,7 +15,7 @@ const palette = new Palette(); // for the page's life
 
 export interface TimeSeries {
     element: HTMLElement;
-    draw: (asked: Asked[], scope: Scope, bands: Band[]) => boolean;
+    draw: (asked: Asked[], scope: Scope, bands: Band[]) => void;
     setExemplars: (list: Exemplar[]) => void;
     destroy: () => void;
 }
@@ -90,7 +90,7 @@ export function makeTimeSeries(panel: Panel, plotOptions: Pick<PlotOptions, 'axi
         plot?.destroy();
         order = ordered.map((r) => r.name);
         plot = makePlot({
-            ...plotOptions, own: () => values, label: `${panel.title}: ${order.slice(-8).reverse().join(', ')}`, format: (v, digits) => units.axis(defaults, v, digits), figure: (v, name) => units.text(fieldOf(panel, name), v), fit: defaults.min === undefined, limits, scale: scaleOf(defaults.unit),
+            ...plotOptions, own: () => values, label: `${panel.title}: ${order.slice(-8).reverse().join(', ')}`, format: (v, digits) => units.axis(defaults, v, digits), figure: (v, name) => units.text(fieldOf(panel, name), v), fit: defaults.min === undefined, rare: defaults.noValue !== undefined, limits, scale: scaleOf(defaults.unit),
             lines: order.map((name) => {
                 const dash = dashOf(name);
                 return { label: name, color: toneOf(name), width: Number(fieldOf(panel, name).custom!['lineWidth'] ?? 1) >= 2 ? 2 : isNamed(name) ? 1.5 : 1, ...(dash ? { dash } : {}), ...(stacked ? { fill: true } : {}) };
@@ -101,12 +101,9 @@ export function makeTimeSeries(panel: Panel, plotOptions: Pick<PlotOptions, 'axi
         plot.setExemplars(exemplars);
     };
 
-    const draw = (asked: Asked[], scope: Scope, bands: Band[]): boolean => {
+    const draw = (asked: Asked[], scope: Scope, bands: Band[]): void => {
         const aligned = align(asked, scope);
         const rows = aligned.series.filter((s) => s.values.some((v) => v !== null)).map((s): Row => ({ name: s.name, values: s.values, last: lastOf(s.values) }));
-        if (rows.length === 0) {
-            return false;
-        }
         choose(rows);
         const ranked = [...rows].sort((a, b) => Number(isNamed(b.name)) - Number(isNamed(a.name)) || (b.last ?? -1) - (a.last ?? -1));
         const ordered = stacked ? [...rows].sort((a, b) => a.name.localeCompare(b.name)) : [...ranked].reverse();
@@ -124,7 +121,6 @@ export function makeTimeSeries(panel: Panel, plotOptions: Pick<PlotOptions, 'axi
         plot!.setBands(bands);
         plot!.setUnknown(unknownFrom(times, values, scope));
         paintLegend(ranked);
-        return true;
     };
     const paintLegend = (ranked: Row[]): void => {
         const named = ranked.filter((r) => isNamed(r.name));

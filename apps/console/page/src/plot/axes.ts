@@ -1,7 +1,7 @@
 // Where a plot's grid lines stand and what is written at them: pure, so that the tests need no page.
 import * as f from '../format.ts';
 
-const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000, 864000];
+const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000, 864000];
 const DAY = 86400;
 
 /** Times, s, on so many px, in steps of the zone's own clock (its offset, s). The last label fits in whole. */

@@ -107,7 +107,7 @@ function onKey(e: KeyboardEvent, x: Hovered, say: (text: string) => void, show: 
     while (first < last && !seen(first)) {
         first++;
     }
-    while (last > first && !seen(last)) {
+    while (last > first && !(seen(last) && (isSet || x.figures(last, null).length > 0))) { // it begins where there is something to say
         last--;
     }
     const wanted = isSet ? at + by * (e.shiftKey ? 10 : 1) : by > 0 && by !== Infinity ? first : last;

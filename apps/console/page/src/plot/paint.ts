@@ -14,7 +14,8 @@ function hatch(ctx: Context, x: number, y: number, w: number, height: number): v
     ctx.beginPath();
     ctx.rect(x, y, w, height);
     ctx.clip();
-    ctx.strokeStyle = color('--line');
+    ctx.strokeStyle = color('--control'); // seen on a tint too
+    ctx.globalAlpha = 0.45;
     ctx.lineWidth = dpr();
     for (let i = -height; i < w; i += 7 * dpr()) {
         ctx.beginPath();

@@ -3,7 +3,7 @@ import { get } from '../api.ts';
 import { h, replace } from '../dom.ts';
 import type { Dashboard } from '../dash/model.ts';
 import { makePanel, type PanelContext, type PanelView } from '../dash/panel.ts';
-import { readBands } from '../dash/bands.ts';
+import { readBands, streamBands } from '../dash/bands.ts';
 import { isRelative, RANGES, refreshMs, toMs } from '../dash/time.ts';
 import { makeTimeRange } from '../dash/timerange.ts';
 import { Variables } from '../dash/variables.ts';
@@ -50,7 +50,7 @@ export function makeDashboards(): View {
         const { from, to } = current();
         const half = (to - from) * 0.5 * by;
         const span = RANGES.find(([r]) => Math.abs(live.now() - toMs(r) - (to - from)) < 1000);
-        if (by > 0 && to + half >= live.now()) {
+        if (by > 0 && to + half >= live.now() - 0.1 * (to - from)) {
             span ? setParams({ from: span[0], to: 'now' }) : setRange(live.now() - (to - from), live.now());
         } else {
             setRange(from + half, to + half);
@@ -86,7 +86,7 @@ export function makeDashboards(): View {
         chooseRefresh.set(REFRESH.some(([r]) => r === every) ? REFRESH : [[every, every], ...REFRESH], [every]);
     };
 
-    const context = (): PanelContext => ({ variables: variables!, time, range: current, bands: () => bands, onSelect: zoom, onReset: unzoom, open: (id) => setParams({ viewPanel: id === null ? null : String(id) }), isAlone: param('viewPanel') !== null });
+    const context = (): PanelContext => ({ variables: variables!, time, range: current, bands: () => [...bands, ...streamBands(current().from, current().to)], onSelect: zoom, onReset: unzoom, open: (id) => setParams({ viewPanel: id === null ? null : String(id) }), isAlone: param('viewPanel') !== null });
 
     const build = (): void => {
         panels.forEach((p) => p.destroy());
@@ -154,6 +154,7 @@ export function makeDashboards(): View {
             void refreshAll();
         }
     }, 1000);
+    const unsubscribe = live.on('transition', () => panels.filter((p) => p.isVisible()).forEach((p) => p.redraw()));
     const focused = (): PanelView | undefined => panels.find((p) => p.element.contains(document.activeElement)) ?? panels.find((p) => p.element.matches(':hover'));
     const move = (by: number): void => {
         const at = panels.findIndex((p) => p.element.contains(document.activeElement));
@@ -184,6 +185,7 @@ export function makeDashboards(): View {
         },
         destroy: () => {
             clearInterval(timer);
+            unsubscribe();
             panels.forEach((p) => p.destroy());
         },
     };
