@@ -38,8 +38,12 @@ load-test: run-packages build-native ## RPS more requests a second (default 100)
 
 ##@ On Kubernetes
 .PHONY: run
-run: build cluster deploy ## all of it from zero: images, kind cluster, releases
+run: cluster-tools build cluster deploy ## all of it from zero: images, kind cluster, releases
 	@echo "make port-forward opens it on this machine; make smoke-test checks it; make clean takes it down."
+
+.PHONY: cluster-tools
+cluster-tools:
+	@scripts/k8s/cluster.sh --check-tools
 
 .PHONY: cluster
 cluster: ## kind cluster `observability` with namespaces, roles, network policies, metrics-server (K8S_CONTEXT=…: prepares that cluster instead)
@@ -201,7 +205,7 @@ test-compose: ## compose.yaml by the specification's own loader, and what must h
 
 ##@ Other
 .PHONY: clean
-clean: ## removes build/, what was made on kind and, after asking, the recorded data under var/ (FORCE=1: without asking)
+clean: ## removes what was built and, after asking, what was recorded: var/, the kind cluster, volumes of compose.yaml (FORCE=1: without asking)
 	@FORCE='$(FORCE)' scripts/clean
 
 .PHONY: help

@@ -5,17 +5,15 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 source scripts/k8s/common.sh
 
+need_tools
+if [[ ${1:-} == --check-tools ]]; then exit; fi # make run asks before it builds for minutes
 if on_kind; then
-    need docker kind kubectl helm
-    need_docker_running
     if cluster_exists; then
         say "the kind cluster $cluster is there"
     else
         say "making the kind cluster $cluster"
         kind create cluster --config kind-config.yaml --wait 180s
     fi
-else
-    need kubectl helm
 fi
 need_cluster
 

@@ -54,14 +54,17 @@ need() {
         if ! command -v "$tool" >/dev/null; then
             printf '%s\n' "$tool is missing. $(how_to_get "$tool")" >&2
             missing=1
+        elif [[ $tool == docker ]] && ! docker info >/dev/null 2>&1; then
+            echo "docker is here, but its daemon doesn't answer: start it (systemctl start docker), and be of the group docker or use sudo." >&2
+            missing=1
         fi
     done
     ((missing == 0)) || exit 1
 }
 
-need_docker_running() {
-    docker info >/dev/null 2>&1 ||
-        fail "Docker doesn't answer: start it (systemctl start docker), and be of the group docker or use sudo."
+# What cluster.sh and deploy.sh need.
+need_tools() {
+    if on_kind; then need docker kind kubectl helm; else need kubectl helm; fi
 }
 
 need_cluster() {

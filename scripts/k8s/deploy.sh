@@ -95,11 +95,7 @@ deploy_app() {
         "${more[@]}" --wait --timeout 5m
 }
 
-need kubectl helm
-if on_kind; then
-    need docker kind
-    need_docker_running
-fi
+need_tools
 need_cluster
 kube get namespace "$apps_namespace" "$stack_namespace" >/dev/null 2>&1 || fail "The namespaces are missing: make cluster prepares the cluster."
 

@@ -8,11 +8,15 @@
 #
 # buildah's store is kept in ~/.cache/observability-platform/images (XDG_CACHE_HOME), for clones that come and go: the base, and the steps
 # of the Dockerfile that buildah finds unchanged. A store older than a week (its Debian packages are), or too big, is made anew.
+#
+# ARCH=arm64 does it for another processor than this machine's, where qemu-user-static and binfmt_misc let its programs run; once only, as it is slow.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 readonly PROGRAMS=(workload-simulator stream-processor metrics-bridge alert-forwarder console)
 readonly RELEASE=bookworm INCLUDE=ca-certificates
+OWN_ARCH=$(dpkg --print-architecture)
+readonly OWN_ARCH ARCH=${ARCH:-$OWN_ARCH}
 readonly WORK=$PWD/build/images
 readonly CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/observability-platform/images
 readonly CACHE_DAYS=7 CACHE_MOST_KB=8000000
@@ -90,13 +94,13 @@ open_store() {
 
 # Named after what it is made of.
 make_base() {
-    base=localhost/observability-base:$RELEASE-$(printf '%s\n' "$RELEASE" "$INCLUDE" "$(dpkg --print-architecture)" | sha256sum | cut -c1-12)
+    base=localhost/observability-base:$RELEASE-$(printf '%s\n' "$RELEASE" "$INCLUDE" "$ARCH" | sha256sum | cut -c1-12)
     if buildah inspect --type image "$base" >/dev/null 2>&1; then
         return
     fi
-    echo "--- base: Debian 12 by debootstrap"
+    echo "--- base: Debian 12 for $ARCH by debootstrap"
     rm -rf --one-file-system "$WORK/rootfs"
-    debootstrap --variant=minbase --include="$INCLUDE" "$RELEASE" "$WORK/rootfs" >"$WORK/debootstrap.log" 2>&1 ||
+    debootstrap --arch="$ARCH" --variant=minbase --include="$INCLUDE" "$RELEASE" "$WORK/rootfs" >"$WORK/debootstrap.log" 2>&1 ||
         fail "debootstrap failed" "$(tail -3 "$WORK/debootstrap.log")"
     import_base "$WORK/rootfs"
     rm -rf --one-file-system "$WORK/rootfs"
@@ -109,13 +113,13 @@ import_base() {
     tar --create --one-file-system --directory "$1" --exclude='./dev/*' --exclude='./proc/*' --exclude='./sys/*' --file "$WORK/base.tar" .
     buildah add --quiet "$container" "$WORK/base.tar" / >/dev/null
     rm "$WORK/base.tar"
-    buildah config --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin --cmd /bin/bash "$container"
+    buildah config --arch "$ARCH" --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin --cmd /bin/bash "$container"
     buildah commit --quiet --rm "$container" "$base" >/dev/null
 }
 
 # $1: the folder of the sources
 build_images() {
-    local options=(--build-arg "BASE=$base" --pull=never)
+    local options=(--platform "linux/$ARCH" --build-arg "BASE=$base" --pull=never)
     if [[ -e $HOST_CERTIFICATES ]]; then # a proxy's certificate, if this machine is behind one
         options+=(--volume "$HOST_CERTIFICATES:/run/host-certificates.crt:ro" --build-arg NODE_EXTRA_CA_CERTS=/run/host-certificates.crt)
     fi
@@ -171,6 +175,7 @@ check_image() {
     root=$(buildah mount "$container")
     user=$(buildah inspect --type image "localhost/$1:local" | jq --raw-output .OCIv1.config.User)
     mapfile -t environment < <(buildah inspect --type image "localhost/$1:local" | jq --raw-output '.OCIv1.config.Env[]')
+    [[ $(buildah inspect --type image "localhost/$1:local" | jq --raw-output .OCIv1.architecture) == "$ARCH" ]] || fail "$1: isn't for $ARCH"
     [[ $user =~ ^[1-9][0-9]*:[1-9][0-9]*$ ]] || fail "$1: its user '$user' isn't numeric, or is root"
     [[ $(buildah inspect --type image "localhost/$1:local" | jq --raw-output '.OCIv1.config.Entrypoint[0]') == "/usr/local/bin/$1" ]] ||
         fail "$1: its entry point is another program"
@@ -185,6 +190,9 @@ if [[ ${OBS_OWN_MOUNTS:-} != yes ]]; then
     OBS_OWN_MOUNTS=yes exec unshare --mount --propagation private "$0" "$@"
 fi
 
+if [[ $ARCH != "$OWN_ARCH" ]] && ! grep -qs '^enabled' /proc/sys/fs/binfmt_misc/qemu-*; then
+    fail "nothing here runs programs for $ARCH: apt-get install qemu-user-static binfmt-support"
+fi
 mkdir -p "$WORK" "$CACHE"
 exec 9>"$CACHE/lock"
 flock --nonblock 9 || { echo "--- another run has the store: waiting" && flock 9; }
@@ -195,6 +203,10 @@ build_images "$PWD"
 for program in "${PROGRAMS[@]}"; do
     check_image "$program"
 done
+if [[ $ARCH != "$OWN_ARCH" ]]; then
+    echo "test-images: ${#PROGRAMS[@]} images for $ARCH are small, closed and run"
+    exit
+fi
 echo "--- the images again, in another folder"
 check_reproducible
 echo "test-images: ${#PROGRAMS[@]} images are small, closed, run, and are the same when built again"

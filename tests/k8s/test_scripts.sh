@@ -19,6 +19,9 @@ state=$K8S_TEST_STATE
 case "$tool $*" in
     "docker image inspect "*) [[ ! -f $state/no-images && ! -f $state/by-buildah ]] ;;
     "buildah inspect "*) [[ -f $state/by-buildah ]] ;;
+    "docker volume ls "*) [[ ! -f $state/compose ]] || echo observability_kafka ;;
+    "docker compose "*) rm "$state/compose" ;;
+    "docker image rm "*) touch "$state/no-images" ;;
     "kind get clusters") [[ ! -f $state/cluster ]] || echo observability ;;
     "kind create cluster "*) touch "$state/cluster" ;;
     "kind delete cluster "*) rm "$state/cluster" ;;
@@ -115,5 +118,38 @@ check "clean: topics, users, Kafka, then releases, then the cluster" \
 check "clean leaves no release" "$(holds test -z "$(find "$work/state" -name 'release-[^m]*')")"
 run scripts/k8s/delete.sh
 check "clean a second time does nothing" "$(holds test $? -eq 0 -a "$(grep -vc 'get clusters' "$K8S_TEST_LOG")" -eq 0)"
+
+# make clean, in a copy of the tree that may lose its files.
+tree=$work/tree
+mkdir "$tree"
+cp -r scripts compose.yaml "$tree"
+fill_tree() {
+    mkdir -p "$tree/build/bin" "$tree/var/bus" "$tree/docs"
+    touch "$tree/docs/page.md" "$work/state/cluster" "$work/state/compose"
+    rm -f "$work/state/no-images"
+}
+answer() { # answer TEXT COMMAND...: at a terminal
+    local text=$1
+    shift
+    printf '%s\n' "$text" | PATH=$work/bin:$PATH timeout 60 script --quiet --return --command "$*" /dev/null >"$work/out" 2>&1
+}
+kept() { [[ -d $tree/var/bus && -f $work/state/cluster && -f $work/state/compose ]]; }
+gone() { [[ ! -e $tree/var && ! -e $work/state/cluster && ! -e $work/state/compose ]]; }
+
+fill_tree
+run "$tree/scripts/clean" </dev/null
+check "clean without a terminal keeps what was recorded, and says so" "$(holds test $? -eq 0 -a -n "$(kept && grep 'FORCE=1 removes it' "$work/out")")"
+check "but not what was built, nor its images" "$(holds test ! -e "$tree/build" -a -e "$work/state/no-images" -a -e "$tree/docs/page.md")"
+fill_tree
+answer n "$tree/scripts/clean"
+check "clean names all that was recorded, and keeps it after a no" "$(holds kept)$(grep -q 'var/.*kind cluster observability.*volumes of compose' "$work/out" || echo ", unnamed")"
+: >"$K8S_TEST_LOG"
+answer y "$tree/scripts/clean"
+check "after a yes all of it goes" "$(holds gone)"
+fill_tree
+FORCE=1 run "$tree/scripts/clean" </dev/null
+check "FORCE=1 doesn't ask" "$(holds test $? -eq 0 -a -n "$(gone && echo gone)")"
+FORCE=1 run "$tree/scripts/clean" </dev/null
+check "clean of what is clean does nothing" "$(holds test $? -eq 0 -a -z "$(grep -E ' (rm|delete|down) ' "$K8S_TEST_LOG")" -a -e "$tree/docs/page.md")"
 
 if ((failures > 0)); then echo "$failures failed"; exit 1; fi
