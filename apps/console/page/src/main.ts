@@ -5,6 +5,7 @@ import { applyZone, makeFrame, TABS, toggleZone } from './frame.ts';
 import { setGlobalKeys, setViewKeys, showKeys } from './keys.ts';
 import * as live from './live.ts';
 import { currentPath, navigate, onNavigate } from './router.ts';
+import { copy, pinnedLink } from './ui.ts';
 import type { View } from './view.ts';
 import { makeAlerts } from './views/alerts.ts';
 import { makeDashboards } from './views/dashboards.ts';
@@ -52,6 +53,7 @@ function show(): void {
 setGlobalKeys({
     ...Object.fromEntries(TABS.map((t, i) => [String(i + 1), () => navigate(t.href)])),
     u: toggleZone,
+    c: () => void copy(pinnedLink()),
     '?': help,
     Escape: () => (currentPath() === '/' ? undefined : history.length > 1 ? history.back() : navigate('/')),
 });

@@ -25,7 +25,17 @@ export function link(label: Child, href: string, options: { key?: string; primar
     return h(`a.button${options.primary ? '.primary' : ''}` as 'a', { href }, label, options.key ? h('kbd', { 'aria-hidden': 'true' }, options.key) : null);
 }
 
-/** Copies, and says so on the button itself. */
+/** An address that shows the same tomorrow: a view that looks back from now names its times. */
+export function pinnedLink(range?: [number, number]): string {
+    const url = new URL(location.href);
+    if (range) {
+        url.searchParams.set('from', String(Math.round(range[0])));
+        url.searchParams.set('to', String(Math.round(range[1])));
+    }
+    return url.href;
+}
+
+/** Copies, and says so on the button itself, or at the page's foot after a key. */
 export async function copy(text: string, from?: HTMLElement): Promise<void> {
     try {
         await navigator.clipboard.writeText(text);
@@ -41,6 +51,10 @@ export async function copy(text: string, from?: HTMLElement): Promise<void> {
         const old = [...from.childNodes];
         from.replaceChildren('Copied');
         setTimeout(() => from.replaceChildren(...old), 1200);
+    } else {
+        const note = h('p.copied', {}, 'Copied');
+        document.body.append(note);
+        setTimeout(() => note.remove(), 1200);
     }
 }
 

@@ -9,7 +9,7 @@ import * as icons from '../icons.ts';
 import * as live from '../live.ts';
 import { makePlot, type Plot } from '../plot.ts';
 import { endSilence, extendSilence, openSilence } from '../silence.ts';
-import { button, copy, link } from '../ui.ts';
+import { button, copy, link, pinnedLink } from '../ui.ts';
 import { firstSteps } from './first_steps.ts';
 import { logsHref, signalName } from './incident.ts';
 
@@ -30,9 +30,6 @@ export const promqlOf = (a: alerts.Alert): string => {
         ? `histogram_quantile(0.99, sum by (le) (rate(http_server_request_duration_seconds_bucket{${labels}}[2m])))`
         : `sum(rate(http_server_requests_total{${labels}, status_class="5xx"}[2m])) / sum(rate(http_server_requests_total{${labels}}[2m]))`;
 };
-
-/** Pins relative times, so that the picture in the incident chat stays. */
-export const pinnedLink = (): string => location.href;
 
 export interface Detail {
     element: HTMLElement;

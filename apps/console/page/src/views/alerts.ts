@@ -8,7 +8,7 @@ import { currentPath, navigate, param, redirect } from '../router.ts';
 import { openSilence } from '../silence.ts';
 import { copy } from '../ui.ts';
 import type { View } from '../view.ts';
-import { type Detail, makeStreamDetail, pinnedLink, promqlOf, silenceLine } from './alert_detail.ts';
+import { type Detail, makeStreamDetail, promqlOf, silenceLine } from './alert_detail.ts';
 import { logsHref } from './incident.ts';
 import { makePrometheusDetail } from './prometheus_detail.ts';
 
@@ -149,7 +149,6 @@ export function makeAlerts(): View {
             s: () => current() && openSilence(current()!),
             b: () => current()?.runbook && navigate(`/runbooks/${current()!.runbook}`),
             p: () => current() && void copy(promqlOf(current()!)),
-            c: () => void copy(pinnedLink()),
             Escape: () => navigate('/alerts'),
         },
         destroy: () => detail?.destroy(),

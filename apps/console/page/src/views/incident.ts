@@ -31,6 +31,7 @@ export class IncidentCard {
     private readonly value = h('span.incident-number.num');
     private readonly unit = h('span.muted');
     private readonly facts = h('dl.facts');
+    private readonly origin = h('span.muted');
     private timer: number;
 
     constructor(public alert: Alert) {
@@ -48,7 +49,7 @@ export class IncidentCard {
         this.element = h(`section.card.card-${alert.severity === 'critical' ? 'critical' : 'warning'}` as 'section', { 'aria-label': `${alert.name}, ${alert.service}, ${alert.region}` },
             h('div.card-left', {},
                 h('p.card-title', {}, icons.ofState('firing', alert.severity), h('b', { class: alert.severity === 'critical' ? 'critical' : 'warning' }, alert.severity === 'critical' ? 'Critical' : 'Warning'),
-                    ' ', h('span.muted', {}, `${alert.name} · ${alert.source}${alert.state === 'silenced' ? ' · silenced' : ''}`)),
+                    ' ', this.origin),
                 h('p.incident-line', {}, this.value, ' ', this.unit),
                 this.facts,
                 h('p.row', {}, link('Why it fired', `/alerts/${alert.key}`, { key: 'w', primary: true }), link('Logs', logsHref(alert), { key: 'l' }),
@@ -73,6 +74,7 @@ export class IncidentCard {
         this.alert = alert;
         const signal = alert.evidence?.signal ?? 'error_rate';
         setText(this.value, f.join(f.measure(signal, alert.value)));
+        setText(this.origin, `${alert.name} · ${alert.source}${alert.state === 'silenced' ? ' · silenced' : ''}`);
         const end = live.isStale() ? live.state.newest : live.now();
         const failed = this.history.errorsSince(alert.since);
         const facts: [string, string][] = [['Since', f.when(alert.since, live.now(), true)], [live.isStale() ? `For, at ${f.clock(end)}` : 'For', f.duration(end - alert.since)]];

@@ -7,7 +7,7 @@ import * as icons from '../icons.ts';
 import * as live from '../live.ts';
 import { color, makePlot } from '../plot.ts';
 import { param, params, setParams } from '../router.ts';
-import { button, problem, select } from '../ui.ts';
+import { button, copy, pinnedLink, problem, select } from '../ui.ts';
 import type { View } from '../view.ts';
 
 interface Line {
@@ -25,6 +25,7 @@ interface Answer {
 }
 
 const KEPT = 5000;
+const SHOWN_MS = 300000; // of the bars
 const LATENCY_PANEL = 5; // of golden-signals
 const AROUND = 20; // rows drawn above and below those that are seen
 const SEVERITIES: [string, string][] = [['', 'All'], ['DEBUG', 'DEBUG and above'], ['INFO', 'INFO and above'], ['WARN', 'WARN and above'], ['ERROR', 'ERROR and above']];
@@ -333,7 +334,7 @@ export function makeLogs(): View {
             restart();
             return true;
         },
-        keys: { space: () => (paused ? resume() : stop()), '/': () => filters.querySelector<HTMLElement>('input')?.focus(), j: () => move(1), k: () => move(-1) },
+        keys: { space: () => (paused ? resume() : stop()), '/': () => filters.querySelector<HTMLElement>('input')?.focus(), c: () => void copy(pinnedLink(fixed() ? undefined : [live.now() - SHOWN_MS, live.now()])), j: () => move(1), k: () => move(-1) },
         destroy: () => {
             clearInterval(timer);
             plot.destroy();

@@ -163,13 +163,14 @@ export function makeOverview(): View {
         setText(below, v.below);
         const count = live.pairs().length;
         head.hidden = count === 0;
-        setText(window_, `Last ${live.isYoung() ? '10 s, 60 s once there are so many' : '60 s'}. Rows: worst first. Bars: requests over 5 min, failed in red; a line: P99 against its limit`);
+        setText(window_, `Last ${live.isYoung() ? '10 s, 60 s once so long is known' : '60 s'}. Rows: worst first. Bars: requests over 5 min, failed in red; a line: P99 against its limit`);
         search.hidden = count <= MANY && !isFiltered() && document.activeElement !== search;
         if (document.activeElement !== search && search.value !== filterText()) {
             search.value = filterText();
         }
         paintIncident();
         tiles.update(mode());
+        switcher.hidden = tiles.isForced;
         tiles.element.classList.toggle('roomy', alerts.troubles().length === 0);
         paintPanels();
         steps.update();
@@ -181,7 +182,7 @@ export function makeOverview(): View {
     const window_ = h('p.faint.small');
     const head = h('div.section-head', { hidden: true }, h('h2', {}, 'Services by region'), window_, h('div.row.push', {}, search, switcher));
     const element = h('div.page.overview', {}, steps.element, title, below, slot, head,
-        tiles.element, tiles.note, panels);
+        tiles.note, tiles.element, panels);
     phone.addEventListener('change', update);
     return {
         element, title: 'Overview', update,

@@ -5,8 +5,8 @@ import * as f from '../format.ts';
 import * as icons from '../icons.ts';
 import * as live from '../live.ts';
 import { openSilence } from '../silence.ts';
-import { button, copy, link } from '../ui.ts';
-import { bar, type Detail, paintSilences, pinnedLink, promqlOf } from './alert_detail.ts';
+import { button, copy, link, pinnedLink } from '../ui.ts';
+import { bar, type Detail, paintSilences, promqlOf } from './alert_detail.ts';
 import { logsHref } from './incident.ts';
 
 export function makePrometheusDetail(): Detail {

@@ -98,6 +98,7 @@ export function makeSlos(): View {
             const ahead_ = [...points.map(() => null), Math.max(0, left), end];
             const none = times_.map(() => null);
             const ends = burn > 1;
+            p.element.setAttribute('aria-label', `Budget left of ${s.service} ${s.name}: ${f.join(f.percent(left))}; at the last hour’s rate ${left <= 0 ? 'it is spent' : ends ? `it ends ${f.when(live.now() + endsIn(s), live.now())}` : 'it doesn’t end'}`);
             p.setData([times_, [...points.map((x) => Math.max(0, x[1])), Math.max(0, left), null], ends ? ahead_ : none, ends ? none : ahead_]);
             p.setRange(from * 1000, (now + ahead) * 1000);
             p.setMarks([{ at: now * 1000, label: 'now', left: false }]);

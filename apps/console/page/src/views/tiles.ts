@@ -70,7 +70,7 @@ function choose(all: live.Series[]): Chosen {
     const others = all.filter((s) => rank(s) < 100).sort(byName);
     const series = [...trouble, ...others].slice(0, SHOWN);
     const seen = Math.min(SHOWN, trouble.length);
-    const which = trouble.length > SHOWN ? `the ${SHOWN} worst of ${f.count(trouble.length)} in trouble or near a limit; ${f.count(firing)} fire, by service above` : seen > 0 ? `all ${seen} in trouble or near a limit, then by name` : 'by name; none is in trouble';
+    const which = trouble.length > SHOWN ? `the ${SHOWN} worst of ${f.count(trouble.length)} in trouble or near a limit; ${f.count(firing)} fire, all by service above` : seen > 0 ? `all ${seen} in trouble or near a limit, then the first by name` : 'by name; none is in trouble';
     return { series, standings, hidden: `${f.count(series.length)} of ${f.count(all.length)} shown: ${which}. ` };
 }
 
@@ -157,6 +157,7 @@ interface RowParts {
 /** How tiles are laid out: a matrix, or one list where a matrix would be mostly holes. */
 export class Tiles {
     readonly element = h('div.tiles');
+    isForced = false; // too many for a matrix
     readonly note = h('p.muted.small.tiles-note', { hidden: true });
     private tiles = new Map<number, Tile>();
     private rows = new Map<string, RowParts>();
@@ -202,7 +203,8 @@ export class Tiles {
         const everything = live.pairs();
         const matching = isFiltered() ? everything.filter(matches) : everything;
         const { series, standings, hidden } = choose(matching);
-        const mode = matching.length > MOST ? 'list' : layout;
+        this.isForced = matching.length > MOST;
+        const mode = this.isForced ? 'list' : layout;
         this.paintNote(hidden, matching.length, everything);
         const regions = [...new Set(series.map((s) => s.region))].sort();
         const services = [...new Set(series.map((s) => s.service))];
