@@ -119,6 +119,28 @@ check "clean leaves no release" "$(holds test -z "$(find "$work/state" -name 're
 run scripts/k8s/delete.sh
 check "clean a second time does nothing" "$(holds test $? -eq 0 -a "$(grep -vc 'get clusters' "$K8S_TEST_LOG")" -eq 0)"
 
+# The README's manual steps are the scripts' own: the same that is made, applied, installed and waited for, in the same order.
+steps_of_log() {
+    grep -oE 'kind create cluster|apply --filename k8s/[a-z]*.yaml|kind load docker-image [^ ]+|create secret generic [^ ]+|apply --server-side|upgrade --install [^ ]+ [^ ]+|values-[a-z]*\.yaml|wait kafka[^ ]*' \
+        "$K8S_TEST_LOG" | grep -v wait.kafkausers
+}
+mkdir -p "$work/hand/var"
+cp -r scripts k8s helm kind-config.yaml "$work/hand"
+awk '/^The same by hand/ { found = 1 } found && /^```$/ { exit } printing { print } found && /^```sh/ { printing = 1 }' README.md >"$work/hand/steps.sh"
+rm -f "$work/state/"*
+run scripts/k8s/cluster.sh
+cp "$K8S_TEST_LOG" "$work/made"
+run scripts/k8s/deploy.sh
+cat "$work/made" "$K8S_TEST_LOG" >"$work/both" && cp "$work/both" "$K8S_TEST_LOG"
+steps_of_log >"$work/by-make"
+rm -f "$work/state/"*
+run bash -c "cd '$work/hand' && set -eu && source steps.sh"
+check "the README's steps by hand run to their end" "$(holds test $? -eq 0)"
+steps_of_log >"$work/by-hand"
+diff "$work/by-make" "$work/by-hand" >"$work/out"
+check "and are those of make cluster and make deploy" "$(holds test $? -eq 0 -a -s "$work/by-hand")"
+rm -f "$work/state/"*
+
 # make clean, in a copy of the tree that may lose its files.
 tree=$work/tree
 mkdir "$tree"
