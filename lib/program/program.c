@@ -6,6 +6,7 @@
 #include "log/log.h"
 #include "metrics/encoder.h"
 #include "metrics/metric_set.h"
+#include "program/ready_probe.h"
 #include "program/stop_signal.h"
 #include "text/parse_value.h"
 
@@ -27,6 +28,7 @@ struct common_values {
     const char *bus_url, *listen;
     struct setting_list properties;
     int log_format, log_level;
+    bool asks_ready;
 };
 
 struct program {
@@ -81,6 +83,11 @@ static size_t list_common_settings(struct program *program)
                              .default_text = program->default_listen,
                              .value_name = "ADDR:PORT",
                              .help = "where /healthz, /readyz, /metrics and the pages are served"};
+        program->common[count++] = (struct setting){
+            .name = "ready",
+            .type = SETTING_BOOLEAN,
+            .target = &v->asks_ready,
+            .help = "start nothing: ask the one that runs at --listen whether it is ready; exit code 0 or 1"};
     }
     program->common[count++] =
         (struct setting){.name = "log-format",
@@ -173,6 +180,18 @@ static void add_build_info(struct program *program)
     metric_set_value(metric_series(family, values), 1);
 }
 
+/* For containers' health checks: says why not, and nothing when all is well. */
+static int answer_ready(const struct program *program, uint16_t port)
+{
+    struct error error;
+    error_clear(&error);
+    if (ready_probe(program->listen_address, port, &error) == 0) {
+        return PROGRAM_DONE;
+    }
+    (void)fprintf(stderr, "%s: %s\n", program->spec.name, error.message);
+    return PROGRAM_FAILED;
+}
+
 /* 0: go on. Otherwise done, with the exit code in *code. */
 static int prepare(struct program *program, int argc, char **argv, int *code)
 {
@@ -193,6 +212,10 @@ static int prepare(struct program *program, int argc, char **argv, int *code)
     uint16_t port = 0;
     if (result == 0 && program->spec.default_port != 0) {
         result = split_listen(program, &port, &error);
+    }
+    if (result == 0 && program->values.asks_ready) {
+        *code = answer_ready(program, port);
+        return -1;
     }
     if (result == 0) {
         result = open_log(program, &error);

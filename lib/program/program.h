@@ -9,7 +9,7 @@
  *       return program_run(&spec, argc, argv, run, &values);
  *   }
  *
- * Common settings: --bus-url, -X, --listen, --log-format, --log-level.
+ * Common settings: --bus-url, -X, --listen, --ready, --log-format, --log-level.
  * Signals: SIGTERM and SIGINT set the stop flag and wake what was registered; a second one exits at once, and
  * so does a program that hasn't ended within 10 s by itself.
  * SIGHUP reloads, where a program does (program_take_reload). SIGPIPE is ignored. GET /healthz, /readyz and

@@ -44,6 +44,9 @@ done
 promtool check config --syntax-only config/compose/prometheus.yml >/dev/null
 amtool check-config config/compose/alertmanager.yml >/dev/null
 
+# The programs' own health check.
+refuse "its health check isn't the program's own" '.value.build != null and .value.healthcheck.test != ["CMD", "/usr/local/bin/" + .key, "--ready"]'
+
 # Each program takes the settings that compose.yaml and its image give it. A bad one would end it with 2 at once.
 for program in workload-simulator stream-processor metrics-bridge alert-forwarder console; do
     [[ -x build/bin/$program ]] || continue

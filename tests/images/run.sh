@@ -35,7 +35,7 @@ fail() {
 run_program() {
     local root=$1 user=$2 program=$3
     shift 3
-    local environment=("$@" OBS_BUS_URL=embedded:/tmp/bus) log=$WORK/$program.log chroot pid port line
+    local environment=("$@" OBS_BUS_URL=embedded:/tmp/bus) log=$WORK/$program.log chroot pid port line why
     chroot=$(command -v chroot)
     mount --bind "$root" "$root"
     mount -o remount,bind,ro "$root"
@@ -56,11 +56,16 @@ run_program() {
     pid=$!
     curl --silent --fail --output /dev/null --retry 60 --retry-delay 1 --retry-all-errors "http://127.0.0.1:$port/healthz" ||
         fail "$program: no answer from /healthz on $port" "$(cat "$log")"
+    for _ in {1..60}; do # a reader has to be given its partitions first
+        if why=$(in_image "/usr/local/bin/$program" --ready 2>&1); then break; fi
+        sleep 0.5
+    done
+    [[ -z $why ]] || fail "$program: --ready: $why" "$(cat "$log")"
     grep -q "^Uid:[[:space:]]*${user%:*}[[:space:]]" "/proc/$pid/status" || fail "$program: doesn't run as $user"
     in_image /usr/local/bin/buscat topics >"$WORK/$program.topics" || fail "$program: buscat topics failed in the image"
     kill -TERM "$pid"
     wait "$pid" || fail "$program: exit $? after SIGTERM" "$(cat "$log")"
-    echo "    $line: served /healthz on $port as $user, ended by SIGTERM"
+    echo "    $line: served /healthz on $port, was ready, as $user, ended by SIGTERM"
 }
 
 if [[ ${1:-} == --run-program ]]; then

@@ -351,6 +351,39 @@ static void health_readiness_and_metrics_are_served(void **state)
     buffer_free(&body);
 }
 
+/* The exit code of --ready, asked of the port of the program that runs; what it says is in asking. */
+static int ask_ready(struct child *asking, int port)
+{
+    char listen[64];
+    const char *const arguments[] = {listen, "--ready", NULL};
+    (void)snprintf(listen, sizeof listen, "--listen=0.0.0.0:%d", port); /* as in a container */
+    start_child(asking, serve_until_stopped, arguments);
+    return end_child(asking);
+}
+
+static void ready_asks_the_program_that_runs(void **state)
+{
+    (void)state;
+    struct child serving, asking;
+    const char *const arguments[] = {"--listen=0.0.0.0:0", "--log-format=json", NULL};
+    start_child(&serving, serve_until_stopped, arguments);
+    int port = port_of(&serving);
+    assert_int_equal(ask_ready(&asking, port), PROGRAM_FAILED);
+    assert_non_null(strstr(asking.text, "testling: not ready: "));
+    assert_non_null(strstr(asking.text, " (503)\n"));
+    (void)kill(serving.pid, SIGTERM);
+    assert_int_equal(end_child(&serving), PROGRAM_DONE);
+    assert_int_equal(ask_ready(&asking, port), PROGRAM_FAILED);
+    assert_non_null(strstr(asking.text, "testling: nothing answers on 0.0.0.0, port "));
+
+    start_child(&serving, become_ready, arguments);
+    port = port_of(&serving);
+    assert_int_equal(ask_ready(&asking, port), PROGRAM_DONE);
+    assert_string_equal(asking.text, "");
+    (void)kill(serving.pid, SIGTERM);
+    assert_int_equal(end_child(&serving), PROGRAM_DONE);
+}
+
 static void a_taken_port_is_exit_1_and_names_port_and_setting(void **state)
 {
     (void)state;
@@ -392,6 +425,7 @@ int main(void)
         cmocka_unit_test(the_same_signal_twice_in_a_row_is_one),
         cmocka_unit_test(the_first_signal_to_a_program_that_is_stopping_by_itself_is_not_the_second),
         cmocka_unit_test(health_readiness_and_metrics_are_served),
+        cmocka_unit_test(ready_asks_the_program_that_runs),
         cmocka_unit_test(a_taken_port_is_exit_1_and_names_port_and_setting),
         cmocka_unit_test(the_process_gives_up_what_it_does_not_need),
     };
