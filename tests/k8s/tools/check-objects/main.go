@@ -7,24 +7,16 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
-	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 
-	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/serializer/json"
-	yamls "k8s.io/apimachinery/pkg/util/yaml"
-	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
-	"sigs.k8s.io/yaml"
+	"observability/k8s-tools/objects"
 )
 
 type checker struct {
@@ -41,8 +33,8 @@ func (c *checker) fail(where, format string, arguments ...any) {
 }
 
 func newChecker(level, skip string) (*checker, error) {
-	known := runtime.NewScheme()
-	if err := errors.Join(scheme.AddToScheme(known), monitoring.AddToScheme(known)); err != nil {
+	decoder, err := objects.Decoder()
+	if err != nil {
 		return nil, err
 	}
 	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
@@ -58,84 +50,51 @@ func newChecker(level, skip string) (*checker, error) {
 		skipped[group] = true
 	}
 	return &checker{
-		decoder:   json.NewSerializerWithOptions(json.DefaultMetaFactory, known, known, json.SerializerOptions{Yaml: true, Strict: true}),
+		decoder:   decoder,
 		evaluator: evaluator,
 		level:     api.LevelVersion{Level: parsed, Version: api.LatestVersion()},
 		skipped:   skipped,
 	}, nil
 }
 
-func (c *checker) decode(where string, document []byte) runtime.Object {
-	var kind struct {
-		APIVersion string `json:"apiVersion"`
-		Kind       string `json:"kind"`
-		Metadata   struct {
-			Name string `json:"name"`
-		} `json:"metadata"`
-	}
-	if err := yaml.Unmarshal(document, &kind); err != nil {
-		c.fail(where, "no YAML: %v", err)
-		return nil
-	}
-	if kind.Kind == "" {
-		return nil // only comments
-	}
-	where = fmt.Sprintf("%s: %s %s", where, kind.Kind, kind.Metadata.Name)
-	if c.skipped[strings.Split(kind.APIVersion, "/")[0]] {
-		return nil
-	}
-	object, _, err := c.decoder.Decode(document, nil, nil)
-	if err != nil {
-		c.fail(where, "%v", err)
-		return nil
-	}
-	return object
-}
-
 func (c *checker) checkFile(path string) (int, error) {
-	file, err := os.Open(path)
+	documents, err := objects.ReadFile(path)
 	if err != nil {
 		return 0, err
 	}
-	defer file.Close()
-	reader := yamls.NewYAMLReader(bufio.NewReader(file))
-	var objects []runtime.Object
-	for {
-		document, err := reader.Read()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return 0, err
-		}
-		if len(bytes.TrimSpace(document)) == 0 {
+	var known []runtime.Object
+	for _, document := range documents {
+		if c.skipped[document.Group()] {
 			continue
 		}
-		if object := c.decode(path, document); object != nil {
-			objects = append(objects, object)
+		object, _, err := c.decoder.Decode(document.Text, nil, nil)
+		if err != nil {
+			c.fail(document.Where(), "%v", err)
+			continue
 		}
+		known = append(known, object)
 	}
-	c.checkPods(path, objects)
-	c.checkTogether(path, objects)
-	return len(objects), nil
+	c.checkPods(path, known)
+	c.checkTogether(path, known)
+	return len(known), nil
 }
 
-func (c *checker) checkPods(path string, objects []runtime.Object) {
-	for _, object := range objects {
-		pod, ok := podOf(object)
+func (c *checker) checkPods(path string, known []runtime.Object) {
+	for _, object := range known {
+		pod, ok := objects.PodOf(object)
 		if !ok {
 			continue
 		}
-		where := fmt.Sprintf("%s: %s", path, pod.name)
-		for _, result := range c.evaluator.EvaluatePod(c.level, pod.meta, pod.spec) {
+		where := fmt.Sprintf("%s: %s", path, pod.Name)
+		for _, result := range c.evaluator.EvaluatePod(c.level, pod.Meta, pod.Spec) {
 			if !result.Allowed {
 				c.fail(where, "%s: %s", result.ForbiddenReason, result.ForbiddenDetail)
 			}
 		}
-		if pod.spec.AutomountServiceAccountToken == nil || *pod.spec.AutomountServiceAccountToken {
+		if pod.Spec.AutomountServiceAccountToken == nil || *pod.Spec.AutomountServiceAccountToken {
 			c.fail(where, "mounts a token of the API server")
 		}
-		for _, container := range append(append([]core.Container{}, pod.spec.InitContainers...), pod.spec.Containers...) {
+		for _, container := range append(append([]core.Container{}, pod.Spec.InitContainers...), pod.Spec.Containers...) {
 			c.checkContainer(where, &container)
 		}
 	}

@@ -6,41 +6,18 @@ import (
 	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	apps "k8s.io/api/apps/v1"
 	autoscaling "k8s.io/api/autoscaling/v2"
-	batch "k8s.io/api/batch/v1"
 	core "k8s.io/api/core/v1"
 	disruption "k8s.io/api/policy/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"observability/k8s-tools/objects"
 )
 
-// A pod or the template of one.
-type podTemplate struct {
-	name string
-	meta *meta.ObjectMeta
-	spec *core.PodSpec
-}
-
-func podOf(object runtime.Object) (podTemplate, bool) {
-	switch o := object.(type) {
-	case *core.Pod:
-		return podTemplate{o.Name, &o.ObjectMeta, &o.Spec}, true
-	case *apps.Deployment:
-		return podTemplate{o.Name, &o.Spec.Template.ObjectMeta, &o.Spec.Template.Spec}, true
-	case *apps.StatefulSet:
-		return podTemplate{o.Name, &o.Spec.Template.ObjectMeta, &o.Spec.Template.Spec}, true
-	case *apps.DaemonSet:
-		return podTemplate{o.Name, &o.Spec.Template.ObjectMeta, &o.Spec.Template.Spec}, true
-	case *batch.Job:
-		return podTemplate{o.Name, &o.Spec.Template.ObjectMeta, &o.Spec.Template.Spec}, true
-	}
-	return podTemplate{}, false
-}
-
-func (c *checker) selectOne(where string, selector labels.Selector, pods []podTemplate) *podTemplate {
-	var found []podTemplate
+func (c *checker) selectOne(where string, selector labels.Selector, pods []objects.PodTemplate) *objects.PodTemplate {
+	var found []objects.PodTemplate
 	for _, pod := range pods {
-		if selector.Matches(labels.Set(pod.meta.Labels)) {
+		if selector.Matches(labels.Set(pod.Meta.Labels)) {
 			found = append(found, pod)
 		}
 	}
@@ -51,8 +28,8 @@ func (c *checker) selectOne(where string, selector labels.Selector, pods []podTe
 	return &found[0]
 }
 
-func hasPort(pod *podTemplate, name string) bool {
-	for _, container := range pod.spec.Containers {
+func hasPort(pod *objects.PodTemplate, name string) bool {
+	for _, container := range pod.Spec.Containers {
 		for _, port := range container.Ports {
 			if port.Name == name {
 				return true
@@ -63,15 +40,15 @@ func hasPort(pod *podTemplate, name string) bool {
 }
 
 // Names that objects of one chart call each other by.
-func (c *checker) checkTogether(path string, objects []runtime.Object) {
+func (c *checker) checkTogether(path string, known []runtime.Object) {
 	named := map[string]bool{}
-	var pods []podTemplate
+	var pods []objects.PodTemplate
 	var services []*core.Service
-	for _, object := range objects {
+	for _, object := range known {
 		if accessor, ok := object.(meta.Object); ok {
 			named[fmt.Sprintf("%T %s", object, accessor.GetName())] = true
 		}
-		if pod, ok := podOf(object); ok {
+		if pod, ok := objects.PodOf(object); ok {
 			pods = append(pods, pod)
 		}
 		if service, ok := object.(*core.Service); ok {
@@ -79,29 +56,29 @@ func (c *checker) checkTogether(path string, objects []runtime.Object) {
 		}
 	}
 	for _, pod := range pods {
-		c.checkReferences(fmt.Sprintf("%s: %s", path, pod.name), &pod, named)
+		c.checkReferences(fmt.Sprintf("%s: %s", path, pod.Name), &pod, named)
 	}
-	for _, object := range objects {
+	for _, object := range known {
 		c.checkObject(path, object, pods, services, named)
 	}
 }
 
-func (c *checker) checkReferences(where string, pod *podTemplate, named map[string]bool) {
+func (c *checker) checkReferences(where string, pod *objects.PodTemplate, named map[string]bool) {
 	need := func(kind, name string) {
 		if !named[fmt.Sprintf("*v1.%s %s", kind, name)] {
 			c.fail(where, "there is no %s %s", kind, name)
 		}
 	}
-	need("ServiceAccount", pod.spec.ServiceAccountName)
+	need("ServiceAccount", pod.Spec.ServiceAccountName)
 	volumes := map[string]bool{}
-	for _, volume := range pod.spec.Volumes {
+	for _, volume := range pod.Spec.Volumes {
 		volumes[volume.Name] = true
 		if volume.ConfigMap != nil {
 			need("ConfigMap", volume.ConfigMap.Name)
 		}
 	}
 	mounted := map[string]bool{}
-	for _, container := range append(append([]core.Container{}, pod.spec.InitContainers...), pod.spec.Containers...) {
+	for _, container := range append(append([]core.Container{}, pod.Spec.InitContainers...), pod.Spec.Containers...) {
 		for _, mount := range container.VolumeMounts {
 			mounted[mount.Name] = true
 			if !volumes[mount.Name] {
@@ -121,7 +98,7 @@ func (c *checker) checkReferences(where string, pod *podTemplate, named map[stri
 	}
 }
 
-func (c *checker) checkObject(path string, object runtime.Object, pods []podTemplate, services []*core.Service, named map[string]bool) {
+func (c *checker) checkObject(path string, object runtime.Object, pods []objects.PodTemplate, services []*core.Service, named map[string]bool) {
 	switch o := object.(type) {
 	case *core.Service:
 		where := fmt.Sprintf("%s: Service %s", path, o.Name)
