@@ -88,11 +88,9 @@ wait_for_kafka() {
 }
 
 deploy_app() {
-    local release=${1%%:*} chart=${1#*:} more=()
+    local release=${1%%:*} chart=${1#*:}
     say "$chart (release $release)"
-    if [[ $chart == console ]]; then more=(--set token.generate=false); fi # made above, for Alertmanager too
-    helmc upgrade --install "$release" "helm/$chart" --namespace "$apps_namespace" --values "helm/$chart/values-$values.yaml" \
-        "${more[@]}" --wait --timeout 5m
+    helmc upgrade --install "$release" "helm/$chart" --namespace "$apps_namespace" --values "helm/$chart/values-$values.yaml" --wait --timeout 5m
 }
 
 need_tools
