@@ -67,10 +67,6 @@ int live_create(struct live **out, const struct live_settings *settings, struct 
     (void)pthread_mutex_init(&live->lock, NULL);
     record_ring_init(&live->transitions, TRANSITIONS, TRANSITION_BYTES);
     record_ring_init(&live->notifications, NOTIFICATIONS, NOTIFICATION_BYTES);
-    for (size_t i = 0; i < settings->processor_count; i++) {
-        live->processors[i].url = settings->processors[i];
-        (void)snprintf(live->processors[i].why, sizeof live->processors[i].why, "not connected yet");
-    }
     live->followers_metric = metric_add_gauge(program_metrics(settings->program), "console_pages",
                                               "Open pages that follow the stream.");
     live->series_metric = metric_add_gauge(program_metrics(settings->program), "console_series",
@@ -120,7 +116,7 @@ static void write_head(struct live *live, struct json_writer *w)
     json_integer(w, wall_ms(live));
     json_key(w, "newest_unix_ms");
     json_integer(w, series_table_newest_ms(live->table));
-    live_write_processors(w, live->processors, live->settings.processor_count);
+    live_write_processors(w, live->processors, LIVE_PROCESSORS);
 }
 
 static void write_hello(struct live *live, struct buffer *out)
@@ -240,6 +236,22 @@ void live_show(void *context, const struct http_request *request, struct http_re
 }
 
 /* --- what comes in ---- */
+
+void live_add_processor(struct live *live, size_t index, const char *url)
+{
+    struct live_processor *processor = &live->processors[index];
+    (void)pthread_mutex_lock(&live->lock);
+    *processor = (struct live_processor){.why = "not connected yet"};
+    (void)snprintf(processor->url, sizeof processor->url, "%s", url);
+    (void)pthread_mutex_unlock(&live->lock);
+}
+
+void live_remove_processor(struct live *live, size_t index)
+{
+    (void)pthread_mutex_lock(&live->lock);
+    live->processors[index].url[0] = '\0';
+    (void)pthread_mutex_unlock(&live->lock);
+}
 
 void live_set_connected(struct live *live, size_t index, const char *why_not)
 {

@@ -25,8 +25,6 @@ struct program;
 
 struct live_settings {
     struct program *program;
-    const char *const *processors; /* their base URLs; borrowed */
-    size_t processor_count;        /* at most LIVE_PROCESSORS */
     size_t most_followers;
 };
 
@@ -37,7 +35,11 @@ void live_destroy(struct live *live);                   /* after it; NULL is fin
 
 void live_show(void *context, const struct http_request *request, struct http_response *response);
 
-/* Processor number index: its connection, and what an event of it says. */
+/* Processor number index, below LIVE_PROCESSORS: that it is one, its connection, and what an event of it
+ * says.
+ */
+void live_add_processor(struct live *live, size_t index, const char *url);
+void live_remove_processor(struct live *live, size_t index);
 void live_set_connected(struct live *live, size_t index, const char *why_not); /* NULL: it is */
 void live_begin_event(struct live *live);
 void live_take_tile(void *live, const struct series_tile *tile); /* between begin and end */

@@ -31,6 +31,9 @@ void live_write_processors(struct json_writer *w, const struct live_processor *p
     json_key(w, "processors");
     json_array_begin(w);
     for (size_t i = 0; i < count; i++) {
+        if (processors[i].url[0] == '\0') {
+            continue;
+        }
         json_object_begin(w);
         json_key(w, "url");
         json_string(w, processors[i].url);

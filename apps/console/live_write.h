@@ -10,7 +10,7 @@ struct json_writer;
 struct series_table;
 
 struct live_processor {
-    const char *url;
+    char url[512]; /* "": a free place */
     bool is_connected;
     char why[200];
     double lag_seconds;

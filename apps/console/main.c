@@ -6,10 +6,11 @@
 #include "log_ring.h"
 #include "notifications.h"
 #include "pages.h"
+#include "processor_set.h"
 #include "processors.h"
 #include "proxies.h"
+#include "resolver.h"
 #include "topic_tail.h"
-#include "upstream.h"
 
 #include "bus/bus.h"
 #include "http/host_name.h"
@@ -24,7 +25,8 @@
 #define PAGES_MOST       200
 #define CONNECTIONS      600
 #define THREADS          4
-#define WAITING_THREADS  16 /* for Prometheus and others */
+#define WAITING_THREADS  16   /* for Prometheus and others */
+#define LOOK_UP_MS       5000 /* the processors' names; what a cluster's name server holds an answer for */
 
 struct values {
     struct setting_list processors, public_hosts;
@@ -36,12 +38,11 @@ struct console {
     struct bus *bus;
     struct guard *guard;
     struct pages pages;
-    struct processors processors;
+    struct processor_set *processors;
     struct proxies proxies;
     struct live *live;
     struct log_ring *logs;
     struct json_reader *reader; /* of the thread that follows alerts.fired */
-    struct upstream *upstreams[LIVE_PROCESSORS];
     struct topic_tail *alert_tail, *log_tail;
 };
 
@@ -64,17 +65,21 @@ static int create_parts(struct console *console, const struct values *values, st
     const struct guard_settings guard = {.token_file = values->token_file,
                                          .public_hosts = values->public_hosts.items,
                                          .is_loopback = host_address_is_loopback(address)};
-    const struct live_settings live = {.program = console->program,
-                                       .processors = values->processors.items,
-                                       .processor_count = values->processors.count,
-                                       .most_followers = PAGES_MOST};
-    console->processors =
-        (struct processors){values->processors.items, values->processors.count, console->program};
+    const struct live_settings live = {.program = console->program, .most_followers = PAGES_MOST};
+    struct processor_set_settings processors = {.program = console->program,
+                                                .urls = values->processors.items,
+                                                .url_count = values->processors.count,
+                                                .resolve = resolver_find,
+                                                .period_ms = LOOK_UP_MS};
     proxies_init(&console->proxies, console->program, values->prometheus, values->alertmanager,
                  values->simulator);
+    if (live_create(&console->live, &live, error) != 0) {
+        return -1;
+    }
+    processors.live = console->live;
     return guard_create(&console->guard, &guard, error) != 0 ||
                    pages_read(&console->pages, values->dashboards, values->runbooks, error) != 0 ||
-                   live_create(&console->live, &live, error) != 0 ||
+                   processor_set_create(&console->processors, &processors, error) != 0 ||
                    log_ring_create(&console->logs, error) != 0 ||
                    json_reader_create(&console->reader, TRANSITION_BYTES, error) != 0
                ? -1
@@ -87,7 +92,7 @@ static void add_routes(struct console *console)
     struct program *program = console->program;
     struct proxies *proxies = &console->proxies;
     pages_add_routes(&console->pages, guard, program);
-    processors_add_routes(&console->processors, guard, program);
+    processors_add_routes(console->processors, guard, program);
     guard_add_route(guard, program, GUARD_API, "GET", "/api/stream", live_show, console->live);
     guard_add_route(guard, program, GUARD_API, "GET", "/api/logs", log_page_show, console->logs);
     guard_add_route(guard, program, GUARD_HOOK, "POST", "/api/notifications", notifications_take,
@@ -130,22 +135,13 @@ static int start_tails(struct console *console, struct error *error)
                : 0;
 }
 
-static int start_following(struct console *console, const struct values *values, struct error *error)
-{
-    int result = live_start(console->live, error);
-    for (size_t i = 0; result == 0 && i < values->processors.count; i++) {
-        result = upstream_start(&console->upstreams[i], console->program, console->live, i,
-                                values->processors.items[i], error);
-    }
-    return result;
-}
-
 /* Serving begins before the bus is there: the page says what it waits for. */
-static int serve(struct console *console, const struct values *values, struct error *error)
+static int serve(struct console *console, struct error *error)
 {
     static const char *const topics[] = {TOPIC_ALERTS_FIRED, TOPIC_LOGS_RAW, NULL};
     add_routes(console);
-    if (program_serve(console->program, error) != 0 || start_following(console, values, error) != 0) {
+    if (program_serve(console->program, error) != 0 || live_start(console->live, error) != 0 ||
+        processor_set_start(console->processors, error) != 0) {
         return program_fail(console->program, "cannot serve HTTP", error);
     }
     switch (topics_create(console->program, console->bus, topics, error)) {
@@ -168,15 +164,14 @@ static int serve(struct console *console, const struct values *values, struct er
 static void end(struct console *console)
 {
     program_stop(console->program);
-    for (size_t i = 0; i < LIVE_PROCESSORS; i++) {
-        upstream_join(console->upstreams[i]);
-    }
+    processor_set_stop(console->processors);
     topic_tail_join(console->alert_tail);
     topic_tail_join(console->log_tail);
     if (console->live != NULL) {
         live_close(console->live);
     }
     program_end_serving(console->program);
+    processor_set_destroy(console->processors);
     live_destroy(console->live);
     log_ring_destroy(console->logs);
     json_reader_destroy(console->reader);
@@ -202,7 +197,7 @@ static int run(struct program *program, void *context)
     if (create_parts(&console, values, &error) != 0) {
         (void)program_fail(program, "cannot start", &error);
     } else {
-        code = serve(&console, values, &error);
+        code = serve(&console, &error);
     }
     end(&console);
     return code;
@@ -217,7 +212,8 @@ int main(int argc, char **argv)
          .target = &values.processors,
          .default_text = "http://127.0.0.1:8082",
          .value_name = "URL",
-         .help = "a stream-processor; may be repeated, their streams are merged"},
+         .help =
+             "a stream-processor, or all that a name leads to; may be repeated, their streams are merged"},
         {.name = "prometheus-url",
          .type = SETTING_TEXT,
          .target = &values.prometheus,

@@ -3,18 +3,11 @@
 #ifndef CONSOLE_PROCESSORS_H
 #define CONSOLE_PROCESSORS_H
 
-#include <stddef.h>
-
 struct guard;
+struct processor_set;
 struct program;
 
-struct processors {
-    const char *const *urls; /* borrowed */
-    size_t count;
-    struct program *program; /* waits no longer when it stops */
-};
-
 /* GET /api/firing, /api/series, /api/history, /api/transition/FINGERPRINT/SEQUENCE */
-void processors_add_routes(struct processors *processors, struct guard *guard, struct program *program);
+void processors_add_routes(struct processor_set *processors, struct guard *guard, struct program *program);
 
 #endif

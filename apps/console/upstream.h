@@ -5,15 +5,20 @@
 
 #include "error/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct live;
+struct processor;
 struct program;
 struct upstream;
 
-/* index: the processor's number in live; url: its base URL, borrowed. */
+/* index: the processor's place in live, its own until upstream_join; processor is copied. */
 int upstream_start(struct upstream **out, struct program *program, struct live *live, size_t index,
-                   const char *url, struct error *error);
-void upstream_join(struct upstream *upstream); /* after the program was asked to stop; frees; NULL is fine */
+                   const struct processor *processor, struct error *error);
+bool upstream_is_followed(const struct upstream *upstream); /* it speaks to us; any thread */
+void upstream_stop(struct upstream *upstream);              /* it is to be followed no more */
+/* After that, or after the program was asked to stop; frees; NULL is fine. */
+void upstream_join(struct upstream *upstream);
 
 #endif

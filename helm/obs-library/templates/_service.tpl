@@ -11,6 +11,24 @@ spec:
     - {name: http, port: {{ int .port }}, targetPort: http, protocol: TCP, appProtocol: http}
 {{- end }}
 
+{{/* A name that leads to each of the pods, for who talks to all of them. Without the selector's labels: a ServiceMonitor must find one Service. */}}
+{{- define "obs-library.headless" -}}
+apiVersion: v1
+kind: Service
+metadata:
+  name: {{ include "obs-library.fullname" .top }}-pods
+  namespace: {{ .top.Release.Namespace }}
+  labels:
+    {{- include "obs-library.commonLabels" .top | nindent 4 }}
+spec:
+  type: ClusterIP
+  clusterIP: None
+  selector:
+    {{- include "obs-library.selectorLabels" .top | nindent 4 }}
+  ports:
+    - {name: http, port: {{ int .port }}, targetPort: http, protocol: TCP, appProtocol: http}
+{{- end }}
+
 {{- define "obs-library.serviceaccount" -}}
 apiVersion: v1
 kind: ServiceAccount
