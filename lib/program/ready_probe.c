@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -54,10 +55,11 @@ static bool exchange(int fd, const char *request, char answer[ANSWER_BYTES])
 
 static int read_answer(const char *answer, struct error *error)
 {
-    int status = 0;
-    if (sscanf(answer, "HTTP/1.%*c %3d", &status) != 1) {
+    static const char version[] = "HTTP/1.1 "; /* or 1.0 */
+    if (strncmp(answer, version, sizeof version - 3) != 0 || strlen(answer) < sizeof version) {
         return error_set(error, -1, "what answers is no HTTP server");
     }
+    const int status = (int)strtol(answer + sizeof version - 1, NULL, 10);
     if (status == 200) {
         return 0;
     }
