@@ -32,7 +32,7 @@ export function makePrometheusDetail(): Detail {
                     button('Copy as PromQL', () => void copy(promqlOf(a)), { key: 'p' }), button('Copy link', () => void copy(pinnedLink()), { key: 'c' })),
                 h('div.two', {}, h('section', {}, h('h2', {}, 'Query'), h('pre.query', { tabindex: '0' }, a.query), h('p', {}, 'Value now: ', h('b.num', {}, Number.isFinite(a.value) ? String(Number(a.value!.toPrecision(4))) : f.DASH))),
                     h('section', {}, h('h2', {}, 'How long'), h('p', {}, `True since ${f.when(a.since, live.now(), true)}, `, h('b.num', {}, f.duration(for_)), a.forMs > 0 ? ` of the ${f.duration(a.forMs)} that it must be` : ''),
-                        bar(progress, a.state === 'pending' ? '--warning-mark' : '--critical'), a.reason !== '' ? h('p.muted', {}, a.reason) : null)),
+                        a.forMs === 0 ? null : bar(progress, a.state === 'pending' ? '--warning-mark' : '--critical'), a.reason !== '' ? h('p.muted', {}, a.reason) : null)),
             ]);
             paintSilences(silences, a.silences);
         },
