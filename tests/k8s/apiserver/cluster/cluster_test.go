@@ -6,7 +6,9 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +20,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
 )
 
 const (
@@ -33,6 +36,10 @@ var cluster struct {
 }
 
 func TestMain(m *testing.M) {
+	flags := flag.NewFlagSet("klog", flag.PanicOnError)
+	klog.InitFlags(flags)
+	_ = flags.Parse([]string{"-logtostderr=false", "-stderrthreshold=FATAL"}) // what controllers say (controllers_test.go)
+	klog.SetOutput(io.Discard)
 	code, err := withCluster(m.Run)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -136,7 +143,7 @@ func must(t *testing.T, err error) {
 // Runs a command in the project's folder with the tools of this cluster; both outputs, and whether it succeeded.
 func try(t *testing.T, input string, command ...string) (string, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	if found := filepath.Join(cluster.folder, "bin", command[0]); fileExists(found) {
 		command[0] = found
