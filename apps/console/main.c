@@ -25,7 +25,8 @@
 #define PAGES_MOST       200
 #define CONNECTIONS      600
 #define THREADS          4
-#define WAITING_THREADS  16   /* for Prometheus and others */
+#define WAITING_SHARE    8 /* of each that is waited for: processors, Prometheus, Alertmanager, simulator */
+#define WAITING_THREADS  (4 * WAITING_SHARE)
 #define LOOK_UP_MS       5000 /* the processors' names; what a cluster's name server holds an answer for */
 
 struct values {
@@ -266,6 +267,7 @@ int main(int argc, char **argv)
         .connections = CONNECTIONS,
         .threads = THREADS,
         .waiting_threads = WAITING_THREADS,
+        .waiting_share = WAITING_SHARE,
     };
     return program_run(&spec, argc, argv, run, &values);
 }

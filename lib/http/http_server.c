@@ -334,6 +334,8 @@ static void set_defaults(struct http_server_settings *settings)
 {
     settings->max_body_bytes = settings->max_body_bytes == 0 ? DEFAULT_BODY_BYTES : settings->max_body_bytes;
     settings->threads = settings->threads == 0 ? DEFAULT_THREADS : settings->threads;
+    settings->waiting_share =
+        settings->waiting_share == 0 ? settings->waiting_threads : settings->waiting_share;
     settings->connections = settings->connections == 0 ? DEFAULT_CONNECTIONS : settings->connections;
     if (settings->connections_per_address == 0) {
         settings->connections_per_address = (settings->connections + 1) / 2;
@@ -452,8 +454,8 @@ int http_server_start(struct http_server **out, const struct http_server_setting
     set_defaults(&server->settings);
     server->is_loopback = host_address_is_loopback(settings->address);
     if (connections_create(&server->connections, error) != 0 ||
-        (settings->waiting_threads > 0 &&
-         waiters_create(&server->waiters, settings->waiting_threads, error) != 0) ||
+        (settings->waiting_threads > 0 && waiters_create(&server->waiters, settings->waiting_threads,
+                                                         server->settings.waiting_share, error) != 0) ||
         start_daemon(server, error) != 0) {
         http_server_stop(server);
         return -1;

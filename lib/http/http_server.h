@@ -49,7 +49,8 @@ void http_response_stream(struct http_response *response, http_body_part *next, 
 /* The streamed body as gzip, if the client asks for it: after http_response_stream. */
 void http_response_compress(struct http_response *response, const struct http_request *request);
 /* The answer takes waiting for other servers: handler gives it, on a thread that may wait
- * (http_server_settings.waiting_threads; without them at once, here). What is set so far stays. */
+ * (http_server_settings.waiting_threads; without them at once, here). What is set so far stays. Whatever
+ * waits for one other server has one context: by it the threads are shared out (waiting_share). */
 void http_response_wait(struct http_response *response, http_handler *handler, void *context);
 /* How long the client may take for this answer, instead of answer_timeout_ms: where an answer holds memory.
  */
@@ -74,6 +75,7 @@ struct http_server_settings {
     size_t max_body_bytes;            /* 0: 64 KiB */
     unsigned threads;                 /* 0: 2; more where handlers wait for others */
     unsigned waiting_threads;         /* of http_response_wait */
+    unsigned waiting_share;           /* of those, the most for one context; 0: all */
     unsigned connections;             /* 0: 64 */
     unsigned connections_per_address; /* 0: half of them */
     /* Deadlines, each for the whole of it and not since the last byte; 0: the default. */

@@ -6,21 +6,45 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+struct waiter {
+    struct waiters *waiters;
+    pthread_t thread;
+    bool is_busy;
+    const void *context; /* of the handler that runs, while it does */
+};
+
 struct waiters {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     struct http_request *first, **last; /* by later_next; as many as there are connections */
     bool is_closed;
-    unsigned count; /* threads that were started */
-    pthread_t threads[];
+    unsigned share;
+    unsigned count, joined; /* threads that were started, and those that have ended */
+    struct waiter threads[];
 };
 
+static bool has_place(const struct waiters *waiters, const void *context)
+{
+    unsigned taken = 0;
+    for (unsigned i = 0; i < waiters->count; i++) {
+        taken += waiters->threads[i].is_busy && waiters->threads[i].context == context;
+    }
+    return taken < waiters->share;
+}
+
+/* The first that may run: none whose context has its share already, until all are closed. */
 static struct http_request *take_first(struct waiters *waiters)
 {
-    struct http_request *request = waiters->first;
-    waiters->first = request->later_next;
-    if (waiters->first == NULL) {
-        waiters->last = &waiters->first;
+    struct http_request **link = &waiters->first;
+    while (*link != NULL && !waiters->is_closed && !has_place(waiters, (*link)->later_context)) {
+        link = &(*link)->later_next;
+    }
+    struct http_request *request = *link;
+    if (request != NULL) {
+        *link = request->later_next;
+        if (*link == NULL) {
+            waiters->last = link;
+        }
     }
     return request;
 }
@@ -38,26 +62,30 @@ static void finish(struct http_request *request, bool is_closed)
 
 static void *run(void *context)
 {
-    struct waiters *waiters = context;
+    struct waiter *waiter = context;
+    struct waiters *waiters = waiter->waiters;
     (void)pthread_mutex_lock(&waiters->lock);
     while (true) {
-        while (waiters->first == NULL && !waiters->is_closed) {
-            (void)pthread_cond_wait(&waiters->wake, &waiters->lock);
-        }
-        if (waiters->first == NULL) {
-            break;
-        }
         struct http_request *request = take_first(waiters);
         const bool is_closed = waiters->is_closed;
-        (void)pthread_mutex_unlock(&waiters->lock);
-        finish(request, is_closed);
-        (void)pthread_mutex_lock(&waiters->lock);
+        if (request != NULL) {
+            waiter->is_busy = true;
+            waiter->context = request->later_context;
+            (void)pthread_mutex_unlock(&waiters->lock);
+            finish(request, is_closed);
+            (void)pthread_mutex_lock(&waiters->lock);
+            waiter->is_busy = false;
+        } else if (is_closed) {
+            break;
+        } else {
+            (void)pthread_cond_wait(&waiters->wake, &waiters->lock);
+        }
     }
     (void)pthread_mutex_unlock(&waiters->lock);
     return NULL;
 }
 
-int waiters_create(struct waiters **out, unsigned threads, struct error *error)
+int waiters_create(struct waiters **out, unsigned threads, unsigned share, struct error *error)
 {
     struct waiters *waiters = calloc(1, sizeof *waiters + threads * sizeof waiters->threads[0]);
     *out = NULL;
@@ -67,11 +95,17 @@ int waiters_create(struct waiters **out, unsigned threads, struct error *error)
     (void)pthread_mutex_init(&waiters->lock, NULL);
     (void)pthread_cond_init(&waiters->wake, NULL);
     waiters->last = &waiters->first;
-    while (waiters->count < threads &&
-           pthread_create(&waiters->threads[waiters->count], NULL, run, waiters) == 0) {
-        waiters->count++;
+    waiters->share = share;
+    bool is_started = true;
+    for (unsigned i = 0; i < threads && is_started; i++) {
+        struct waiter *waiter = &waiters->threads[i];
+        waiter->waiters = waiters;
+        (void)pthread_mutex_lock(&waiters->lock); /* those that were started count them */
+        is_started = pthread_create(&waiter->thread, NULL, run, waiter) == 0;
+        waiters->count += is_started;
+        (void)pthread_mutex_unlock(&waiters->lock);
     }
-    if (waiters->count < threads) {
+    if (!is_started) {
         waiters_destroy(waiters);
         return error_set(error, -1, "no threads that wait");
     }
@@ -100,8 +134,8 @@ void waiters_close(struct waiters *waiters)
     waiters->is_closed = true;
     (void)pthread_cond_broadcast(&waiters->wake);
     (void)pthread_mutex_unlock(&waiters->lock);
-    while (waiters->count > 0) {
-        (void)pthread_join(waiters->threads[--waiters->count], NULL);
+    for (; waiters->joined < waiters->count; waiters->joined++) {
+        (void)pthread_join(waiters->threads[waiters->joined].thread, NULL);
     }
 }
 

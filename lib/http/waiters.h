@@ -13,7 +13,8 @@
 struct http_request;
 struct waiters;
 
-int waiters_create(struct waiters **out, unsigned threads, struct error *error);
+/* share: of the threads that handlers of one context may take; the others are left to other contexts. */
+int waiters_create(struct waiters **out, unsigned threads, unsigned share, struct error *error);
 /* The request's later_handler will run with request->later as its answer. False: closed. */
 bool waiters_take(struct waiters *waiters, struct http_request *request);
 /* Waits for the handlers that run; those that haven't begun are answered 503. None is taken after this. */

@@ -390,6 +390,7 @@ int program_serve(struct program *program, struct error *error)
         .connections_per_address = program->spec.connections,
         .threads = program->spec.threads,
         .waiting_threads = program->spec.waiting_threads,
+        .waiting_share = program->spec.waiting_share,
         .log = program->log,
     };
     if (http_server_start(&program->server, &settings, error) != 0) {

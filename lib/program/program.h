@@ -49,6 +49,7 @@ struct program_spec {
     unsigned connections;  /* of its HTTP server, all from one address if need be; 0: the server's default */
     unsigned threads;      /* likewise */
     unsigned waiting_threads; /* of handlers that wait for other servers (http_response_wait); 0: none */
+    unsigned waiting_share;   /* of those, the most for one other server; 0: all */
 };
 
 /* NULL in *out: done already (help, version, refused), and the result is the exit code; a refusal is written

@@ -564,7 +564,7 @@ static int play_dead(uint16_t *port)
     return fd;
 }
 
-#define ASKERS 12 /* more than the server has threads for connections */
+#define ASKERS 8 /* more than the server has threads for connections, and all that wait for Prometheus */
 
 struct askers {
     struct process *processes[ASKERS];
@@ -645,6 +645,47 @@ static void a_prometheus_that_never_answers_holds_up_nothing_else(void **state)
         (void)close(pages[i]);
     }
     end_askers(&askers, ASKERS);
+}
+
+static void list_no_faults(void *context, const struct http_request *request, struct http_response *response)
+{
+    (void)context;
+    (void)request;
+    buffer_append_text(http_response_body(response), "{\"faults\":[]}");
+}
+
+#define STUCK_QUERIES 64 /* twice as many as there are threads that wait */
+
+static void queries_that_are_stuck_leave_room_for_other_servers(void **state)
+{
+    struct world *world = *state;
+    static const char query[] = "GET /api/prometheus/query?query=up HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    const uint16_t port = net_free_port();
+    char simulator[64];
+    char prometheus[64];
+    uint16_t dead_port = 0;
+    int stuck[STUCK_QUERIES];
+    const int dead = play_dead(&dead_port);
+    world->routes[0] = (struct http_route){"GET", "/faults", list_no_faults, NULL};
+    const struct http_server_settings settings = {
+        .address = "127.0.0.1", .port = port, .setting = "test", .routes = world->routes, .route_count = 1};
+    assert_int_equal(http_server_start(&world->servers[0], &settings, NULL), 0);
+    (void)snprintf(prometheus, sizeof prometheus, "--prometheus-url=http://127.0.0.1:%u",
+                   (unsigned)dead_port);
+    (void)snprintf(simulator, sizeof simulator, "--simulator-url=http://127.0.0.1:%u", (unsigned)port);
+    start(world, (const char *const[]){prometheus, simulator, NULL});
+    for (size_t i = 0; i < STUCK_QUERIES; i++) {
+        stuck[i] = connect_to(world->port, true);
+        assert_int_equal(write(stuck[i], query, sizeof query - 1), sizeof query - 1);
+    }
+    struct pollfd waiting = {.fd = dead, .events = POLLIN};
+    assert_int_equal(poll(&waiting, 1, PATIENCE_MS), 1);
+    assert_int_equal(ask(world, "GET", "/api/simulator/faults", NULL, NULL), 200);
+    assert_string_equal(buffer_text(&world->answer), "{\"faults\":[]}");
+    for (size_t i = 0; i < STUCK_QUERIES; i++) {
+        (void)close(stuck[i]);
+    }
+    (void)close(dead);
 }
 
 /* --- what is on the bus ---- */
@@ -756,6 +797,7 @@ int main(int argc, char **argv)
         CASE(sigterm_ends_it_while_pages_are_open),
         CASE(sigterm_ends_it_while_prometheus_is_waited_for),
         CASE(a_prometheus_that_never_answers_holds_up_nothing_else),
+        CASE(queries_that_are_stuck_leave_room_for_other_servers),
         CASE(lines_and_transitions_of_before_and_after_its_start_are_there),
     };
     const struct CMUnitTest on_kafka[] = {
