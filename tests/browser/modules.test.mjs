@@ -9,12 +9,13 @@ import { source } from './stack.mjs';
 const page = join(source, 'apps/console/page');
 const { build } = await import(pathToFileURL(createRequire(join(page, 'package.json')).resolve('esbuild')).href);
 async function load(module) {
-    const { outputFiles } = await build({ entryPoints: [join(page, 'src', module)], bundle: true, write: false, format: 'esm', target: 'node20', logLevel: 'error' });
+    const { outputFiles } = await build({ entryPoints: [join(page, 'src', module)], bundle: true, write: false, format: 'esm', target: 'node18', logLevel: 'error' });
     return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].text).toString('base64')}`);
 }
 const { Palette, largest, COLORS } = await load('dash/colors.ts');
 const axes = await load('plot/axes.ts');
 const { flatten, overlaps, bandsAt } = await load('plot/bands.ts');
+const { gapsOf } = await load('plot/paint.ts');
 
 test('a name has one colour on every panel, whichever is drawn first', () => {
     const services = ['api', 'auth', 'inventory', 'payment'];
@@ -111,4 +112,13 @@ test('incidents never lie on each other, and stand only where their labels do', 
     assert.ok(!overlaps(band, ['x'], [{ service_name: 'auth', cloud_region: 'eu' }]));
     assert.ok(overlaps(band, ['sum(rate(a{service_name=~"$service"}[1m]))'], [{}]), 'a sum over the chosen services');
     assert.ok(!overlaps(band, ['kafka_lag{topic="t"}'], [{ topic: 't' }]), 'nothing in common');
+});
+
+test('a gap is more than three steps between two samples, of all lines together', () => {
+    const times = [...Array(12).keys()].map((i) => i * 15);
+    const line = (known) => times.map((_, i) => (known.includes(i) ? 1 : null));
+    assert.deepEqual(gapsOf(times, [line([2, 3, 4, 9, 10])]), [{ from: 75, to: 135 }]);
+    assert.deepEqual(gapsOf(times, [line([2, 3, 4, 8, 9])]), [], 'three steps are none');
+    assert.deepEqual(gapsOf(times, [line([2, 3, 9]), line([6])]), [], 'another line has a sample');
+    assert.deepEqual(gapsOf(times, [line([6, 7])]), [], 'before the first and after the last nothing is between');
 });

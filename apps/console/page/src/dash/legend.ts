@@ -15,7 +15,7 @@ export interface Legend {
     isShown: (name: string) => boolean;
 }
 
-const LETTER = 6.4; // px of a letter: entries that won't stand in one row are set in columns as wide as the longest
+const LETTER = 5.9; // px of a letter: entries that won't stand in one row are set in columns as wide as the longest
 
 export function makeLegend(title: string, changed: () => void): Legend {
     const element = h('div.legend', { role: 'group', 'aria-label': `Series of ${title}. Enter: alone; Control and Enter: off` });
@@ -45,7 +45,7 @@ export function makeLegend(title: string, changed: () => void): Legend {
             changed();
         }
         const focused = (document.activeElement as HTMLElement | null)?.closest('.legend') === element ? (document.activeElement as HTMLElement).dataset['name'] : undefined;
-        const widths = list.map((e) => 34 + LETTER * (e.name.length + e.value.length));
+        const widths = list.map((e) => 30 + LETTER * (e.name.length + e.value.length));
         element.classList.toggle('legend-columns', element.clientWidth > 0 && widths.reduce((n, w) => n + w, 0) > element.clientWidth);
         element.style.setProperty('--entry', `${Math.ceil(Math.max(0, ...widths))}px`);
         replace(element, list.map((e) => {

@@ -63,7 +63,7 @@ export function drawStat(panel: Panel, asked: Asked[], scope: Scope): HTMLElemen
         value.classList.add(step.color === 'red' ? 'critical' : 'warning');
     }
     return h('div.stat', {}, h('div', {}, h('p', {}, value, trouble && step.value !== null ? h('span.stat-over', { class: `stat-over ${step.color === 'red' ? 'critical' : 'warning'}` }, step.color === 'red' ? icons.critical() : icons.warning(), ` over ${units.axis(field, step.value)}`) : null),
-        named ? h('p.muted.small', {}, first.name) : null), panel.options?.['graphMode'] === 'area' && first.line.length > 1 ? spark(first.line, tone) : null);
+        named ? h('p.muted.small.stat-name', {}, first.name.split(' ').map((word) => [h('span', {}, word), ' '])) : null), panel.options?.['graphMode'] === 'area' && first.line.length > 1 ? spark(first.line, tone) : null);
 }
 
 export function drawBarGauge(panel: Panel, asked: Asked[], scope: Scope): HTMLElement | null {

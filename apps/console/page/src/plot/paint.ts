@@ -138,7 +138,8 @@ export function paintLimits(u: uPlot, limits: Limit[]): void {
         ctx.stroke();
         ctx.restore();
         // As words the amber of lines is too light on white.
-        label(u, l.label, bbox.left + 8 * dpr(), y - 8 * dpr(), 'left', l.color === '--warning-mark' ? '--warning' : l.color);
+        const above = y - 16 * dpr() > bbox.top; // else the words would be cut
+        label(u, l.label, bbox.left + 8 * dpr(), y + (above ? -8 : 9) * dpr(), 'left', l.color === '--warning-mark' ? '--warning' : l.color);
     }
 }
 
