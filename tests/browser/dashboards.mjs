@@ -63,9 +63,9 @@ export function dashboardTests({ open, finish, axeFindsNothing }) {
         for (const [uid, variable, value, matcher] of [
             ['golden-signals', 'service', 'api-service', 'service_name=~"api-service"'],
             ['kafka-consumer-lag', 'group', 'metrics-bridge', 'consumergroup=~"metrics-bridge"'],
-            ['slo-dashboard', 'region', 'us-east-1', 'cloud_region=~"us-east-1"'],
+            ['slo-dashboard', 'service', 'auth-service', 'service=~"auth-service"'],
         ]) {
-            const page = await open(`/d/${uid}`, { viewport: { width: 1440, height: 4200 } });
+            const page = await open(`/d/${uid}`);
             const asked = listen(page);
             await page.getByRole('button', { name: `${variable} All` }).click();
             await page.getByRole('option', { name: value }).click();
