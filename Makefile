@@ -28,9 +28,9 @@ run-packages:
 	@$(packages) build run
 
 .PHONY: smoke-test
-smoke-test: build-native ## checks a running platform from outside: pages, topics, Prometheus, a fault that is told once and resolves
+smoke-test: build-native ## checks a running platform from outside: pages, topics, Prometheus, a fault that is told once and resolves (K8S_CONTEXT=…: on a cluster)
 	@cmake --build --preset release --target smoke-test
-	@OBS_BUS_URL='$(BUS_URL)' build/bin/smoke-test
+	@$(if $(K8S_CONTEXT),scripts/k8s/smoke-test.sh,OBS_BUS_URL='$(BUS_URL)' build/bin/smoke-test)
 
 .PHONY: load-test
 load-test: run-packages build-native ## RPS more requests a second (default 100) on the running platform's bus, a tenth failing, for 2 minutes; then a verdict (K8S_CONTEXT=…: on a cluster)
@@ -39,7 +39,7 @@ load-test: run-packages build-native ## RPS more requests a second (default 100)
 ##@ On Kubernetes
 .PHONY: run
 run: cluster-tools build cluster deploy ## all of it from zero: images, kind cluster, releases
-	@echo "make port-forward opens it on this machine; make smoke-test checks it; make clean takes it down."
+	@echo "make port-forward opens it on this machine; make smoke-test K8S_CONTEXT=kind-observability checks it; make clean takes it down."
 
 .PHONY: cluster-tools
 cluster-tools:

@@ -31,6 +31,9 @@ case "$tool $*" in
     *" get endpointslices "*ports*) echo 6444 ;;
     *" get endpointslices "*) echo "172.18.0.4/32 172.18.0.5/32 " ;;
     *" get nodes "*) echo "172.18.0.4/32 fc00::5/32 " ;;
+    *" port-forward "*) exec python3 -c 'import socket, sys
+server = socket.create_server(("127.0.0.1", int(sys.argv[1].split(":")[0])))
+while True: server.accept()' "${!#}" ;;
     *" get secret console-token "*) [[ ! -f $state/token ]] || echo dG9rZW4= ;;
     *" get secret "*) [[ ! -f $state/no-secrets ]] ;;
     *" get crd "*) [[ -f $state/release-strimzi ]] ;;
@@ -139,6 +142,18 @@ check "the README's steps by hand run to their end" "$(holds test $? -eq 0)"
 steps_of_log >"$work/by-hand"
 diff "$work/by-make" "$work/by-hand" >"$work/out"
 check "and are those of make cluster and make deploy" "$(holds test $? -eq 0 -a -s "$work/by-hand")"
+rm -f "$work/state/"*
+
+# make smoke-test on a cluster: the test itself is a stand-in too, and a listener takes the place of what kubectl forwards.
+mkdir -p "$work/hand/build/bin"
+# shellcheck disable=SC2016
+printf '#!/bin/sh\necho "offset $OBS_PORT_OFFSET" && "$BUSCAT" topics\n' >"$work/hand/build/bin/smoke-test"
+chmod +x "$work/hand/build/bin/smoke-test"
+touch "$work/state/cluster"
+run "$work/hand/scripts/k8s/smoke-test.sh"
+check "smoke-test forwards every page and asks the bus in a pod" \
+    "$(holds test $? -eq 0 -a "$(grep -c ' port-forward --address 127.0.0.1 ' "$K8S_TEST_LOG")" -eq 6 -a -n "$(grep 'exec deployment/stream-processor -- /usr/local/bin/buscat topics' "$K8S_TEST_LOG")" -a -n "$(grep 'offset 31000' "$work/out")")"
+check "and leaves no forward" "$(if (exec 3<>/dev/tcp/127.0.0.1/39082) 2>/dev/null; then echo no; else echo yes; fi)"
 rm -f "$work/state/"*
 
 # make clean, in a copy of the tree that may lose its files.
