@@ -31,6 +31,7 @@
 #define TRANSITION_BYTES   1048576
 #define NOTIFICATIONS      64
 #define NOTIFICATION_BYTES 524288
+#define ACCEPTANCE_BYTES   65536
 
 struct live {
     struct live_settings settings;
@@ -38,7 +39,7 @@ struct live {
     pthread_mutex_t lock; /* of what follows */
     struct series_table *table;
     struct live_processor processors[LIVE_PROCESSORS];
-    struct record_ring transitions, notifications;
+    struct record_ring transitions, notifications, acceptances;
     uint64_t told_turn;   /* of the last tick */
     unsigned hello_ticks; /* since the feed's beginning was made */
     size_t hello_later;   /* bytes that were published since */
@@ -67,6 +68,7 @@ int live_create(struct live **out, const struct live_settings *settings, struct 
     (void)pthread_mutex_init(&live->lock, NULL);
     record_ring_init(&live->transitions, TRANSITIONS, TRANSITION_BYTES);
     record_ring_init(&live->notifications, NOTIFICATIONS, NOTIFICATION_BYTES);
+    record_ring_init(&live->acceptances, TRANSITIONS, ACCEPTANCE_BYTES);
     live->followers_metric = metric_add_gauge(program_metrics(settings->program), "console_pages",
                                               "Open pages that follow the stream.");
     live->series_metric = metric_add_gauge(program_metrics(settings->program), "console_series",
@@ -91,6 +93,7 @@ void live_destroy(struct live *live)
         series_table_destroy(live->table);
         record_ring_deinit(&live->transitions);
         record_ring_deinit(&live->notifications);
+        record_ring_deinit(&live->acceptances);
         buffer_free(&live->text);
         (void)pthread_mutex_destroy(&live->lock);
         free(live);
@@ -134,6 +137,8 @@ static void write_hello(struct live *live, struct buffer *out)
     record_ring_write(&live->transitions, &w);
     json_key(&w, "notifications");
     record_ring_write(&live->notifications, &w);
+    json_key(&w, "acceptances");
+    record_ring_write(&live->acceptances, &w);
     json_object_end(&w);
     end_event(out);
 }
@@ -326,4 +331,9 @@ void live_take_transition(struct live *live, const char *json, size_t size)
 void live_take_notification(struct live *live, const char *json, size_t size)
 {
     keep_and_publish(live, &live->notifications, "notification", json, size);
+}
+
+void live_take_acceptance(struct live *live, const char *json, size_t size)
+{
+    keep_and_publish(live, &live->acceptances, "acceptance", json, size);
 }

@@ -53,5 +53,6 @@ void live_fill_bar(struct live *live, size_t index, int64_t slot, const struct s
 /* One JSON value each. */
 void live_take_transition(struct live *live, const char *json, size_t size);
 void live_take_notification(struct live *live, const char *json, size_t size);
+void live_take_acceptance(struct live *live, const char *json, size_t size);
 
 #endif

@@ -1,5 +1,6 @@
 /* console: the platform as a web page: live tiles, alerts and why, dashboards, SLOs, logs, faults to learn
  * with. */
+#include "acceptance.h"
 #include "guard.h"
 #include "live.h"
 #include "log_page.h"
@@ -43,7 +44,8 @@ struct console {
     struct proxies proxies;
     struct live *live;
     struct log_ring *logs;
-    struct json_reader *reader; /* of the thread that follows alerts.fired */
+    struct json_reader *reader;    /* of the thread that follows alerts.fired */
+    struct acceptance *acceptance; /* NULL: there is no Alertmanager */
     struct topic_tail *alert_tail, *log_tail;
 };
 
@@ -54,6 +56,7 @@ static void take_transition(void *context, const struct bus_record *record)
     if (value->data != NULL &&
         json_read(console->reader, value->data, value->size_bytes, NULL, NULL, NULL) == JSON_OK) {
         live_take_transition(console->live, value->data, value->size_bytes);
+        acceptance_expect(console->acceptance, value->data, value->size_bytes);
     }
 }
 
@@ -142,7 +145,9 @@ static int serve(struct console *console, struct error *error)
     static const char *const topics[] = {TOPIC_ALERTS_FIRED, TOPIC_LOGS_RAW, NULL};
     add_routes(console);
     if (program_serve(console->program, error) != 0 || live_start(console->live, error) != 0 ||
-        processor_set_start(console->processors, error) != 0) {
+        processor_set_start(console->processors, error) != 0 ||
+        acceptance_start(&console->acceptance, console->program, console->live,
+                         console->proxies.alertmanager.base, error) != 0) {
         return program_fail(console->program, "cannot serve HTTP", error);
     }
     switch (topics_create(console->program, console->bus, topics, error)) {
@@ -168,6 +173,7 @@ static void end(struct console *console)
     processor_set_stop(console->processors);
     topic_tail_join(console->alert_tail);
     topic_tail_join(console->log_tail);
+    acceptance_join(console->acceptance);
     if (console->live != NULL) {
         live_close(console->live);
     }

@@ -10,6 +10,7 @@
 #include "buffer/buffer.h"
 #include "bus/bus.h"
 #include "clock/clock.h"
+#include "clock/rfc3339.h"
 #include "http/http_client.h"
 #include "http/http_feed.h"
 #include "http/http_server.h"
@@ -19,6 +20,7 @@
 
 #include <arpa/inet.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -737,6 +739,75 @@ static void expect_transition(struct world *world, const char *rule)
     }
 }
 
+/* An Alertmanager that the test plays: what it lists. */
+static pthread_mutex_t listed_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct buffer listed;
+
+static void list_alerts(void *context, const struct http_request *request, struct http_response *response)
+{
+    (void)context;
+    (void)request;
+    (void)pthread_mutex_lock(&listed_lock);
+    buffer_append_format(http_response_body(response), "[%s]", buffer_text(&listed));
+    (void)pthread_mutex_unlock(&listed_lock);
+}
+
+static void list_alert(const char *alert_id, int64_t updated_ms, const char *more)
+{
+    char updated[RFC3339_BYTES];
+    rfc3339_format(updated, updated_ms);
+    (void)pthread_mutex_lock(&listed_lock);
+    buffer_append_format(
+        &listed,
+        "%s{\"annotations\":{\"summary\":\"x\",\"alert_id\":\"%s\"},\"receivers\":[{\"name\":\"r\"}],"
+        "\"updatedAt\":\"%s\",\"labels\":{\"alert_id\":\"other\"%s}}",
+        listed.size > 0 ? "," : "", alert_id, updated, more);
+    (void)pthread_mutex_unlock(&listed_lock);
+}
+
+/* What Alertmanager says of a later telling is no time at which it took the alert first. */
+static void the_time_at_which_alertmanager_took_an_alert_is_told_if_it_was_seen(void **state)
+{
+    struct world *world = *state;
+    struct bus *bus = NULL;
+    struct bus_producer *producer = NULL;
+    char alertmanager[64];
+    char wanted[128];
+    char ids[2][ALERT_ID_BYTES];
+    const uint16_t port = net_free_port();
+    buffer_init(&listed, 0);
+    world->routes[0] = (struct http_route){"GET", "/api/v2/alerts", list_alerts, NULL};
+    const struct http_server_settings settings = {
+        .address = "127.0.0.1", .port = port, .setting = "test", .routes = world->routes, .route_count = 1};
+    assert_int_equal(http_server_start(&world->servers[0], &settings, NULL), 0);
+    (void)snprintf(alertmanager, sizeof alertmanager, "--alertmanager-url=http://127.0.0.1:%u",
+                   (unsigned)port);
+    outside_open(world->bus_url, &bus, &producer);
+    struct transition_writer *writer = transition_writer_open(bus);
+    start(world, (const char *const[]){alertmanager, NULL});
+    struct alert_transition seen = transition_of_errors("Seen", "shop", "r", ALERT_FIRING, RULE_CRITICAL);
+    struct alert_transition late = transition_of_errors("Late", "shop", "r", ALERT_FIRING, RULE_CRITICAL);
+    seen.sequence = late.sequence = 7;
+    transition_writer_put(writer, &late);
+    alert_id_format(ids[0], late.fingerprint, late.sequence);
+    list_alert(ids[0], late.detected_ms + 30412, "");
+    transition_writer_put(writer, &seen);
+    alert_id_format(ids[1], seen.fingerprint, seen.sequence);
+    list_alert(ids[1], seen.detected_ms + 412, "");
+    list_alert(ids[1], seen.detected_ms + 24000, ",\"page\":\"true\"");
+    (void)snprintf(wanted, sizeof wanted, "{\"alert_id\":\"%s\",\"accepted_unix_ms\":%lld}", ids[1],
+                   (long long)seen.detected_ms + 412);
+    struct wait wait = {world, wanted};
+    if (!process_wait_until(hello_has, &wait, PATIENCE_MS)) {
+        fail_msg("no %s: %.2000s", wanted, buffer_text(&world->answer));
+    }
+    (void)snprintf(wanted, sizeof wanted, "{\"alert_id\":\"%s\",\"accepted_unix_ms\"", ids[0]);
+    assert_null(strstr(buffer_text(&world->answer), wanted));
+    transition_writer_close(writer);
+    outside_close(bus, producer);
+    buffer_free(&listed);
+}
+
 static void lines_and_transitions_of_before_and_after_its_start_are_there(void **state)
 {
     struct world *world = *state;
@@ -798,6 +869,7 @@ int main(int argc, char **argv)
         CASE(sigterm_ends_it_while_prometheus_is_waited_for),
         CASE(a_prometheus_that_never_answers_holds_up_nothing_else),
         CASE(queries_that_are_stuck_leave_room_for_other_servers),
+        CASE(the_time_at_which_alertmanager_took_an_alert_is_told_if_it_was_seen),
         CASE(lines_and_transitions_of_before_and_after_its_start_are_there),
     };
     const struct CMUnitTest on_kafka[] = {
