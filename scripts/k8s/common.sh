@@ -32,6 +32,9 @@ on_kind() { [[ $context == "$kind_context" ]]; }
 say() { printf '%s\n' "--- $*"; }
 fail() { printf '%s\n' "$@" >&2; exit 1; }
 kube() { kubectl --context "$context" "$@"; }
+# $1: namespace, $2: what, $3: ports; in the background. Without a function between them $! is kubectl itself: a kill that met only a shell would
+# leave the port taken.
+forward_port() { kubectl --context "$context" --namespace "$1" port-forward --address 127.0.0.1 "$2" "$3" >/dev/null & }
 helmc() { helm --kube-context "$context" "$@"; }
 has_chart() { [[ -f helm/$1/Chart.yaml ]]; }
 cluster_exists() { kind get clusters 2>/dev/null | grep -qx "$cluster"; }

@@ -9,14 +9,14 @@ source scripts/k8s/common.sh
 need kubectl
 need_cluster
 
-offset=${OBS_PORT_OFFSET:-31000} # beside what make port-forward and make local take
+offset=${OBS_PORT_OFFSET:-20000} # beside what make port-forward and make local take
 work=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$work"' EXIT
 
 # $1: namespace, $2: service, $3: its port
 forward() {
     kube --namespace "$1" get service "$2" >/dev/null 2>&1 || fail "There is no $2 in $1: make deploy first."
-    kube --namespace "$1" port-forward --address 127.0.0.1 "svc/$2" "$(($3 + offset)):$3" >/dev/null 2>>"$work/errors" &
+    forward_port "$1" "svc/$2" "$(($3 + offset)):$3" 2>>"$work/errors"
     ports+=("$(($3 + offset))")
 }
 

@@ -150,10 +150,23 @@ mkdir -p "$work/hand/build/bin"
 printf '#!/bin/sh\necho "offset $OBS_PORT_OFFSET" && "$BUSCAT" topics\n' >"$work/hand/build/bin/smoke-test"
 chmod +x "$work/hand/build/bin/smoke-test"
 touch "$work/state/cluster"
+export OBS_PORT_OFFSET=$((12000 + RANDOM % 8000)) # below those that the system gives to clients
 run "$work/hand/scripts/k8s/smoke-test.sh"
 check "smoke-test forwards every page and asks the bus in a pod" \
-    "$(holds test $? -eq 0 -a "$(grep -c ' port-forward --address 127.0.0.1 ' "$K8S_TEST_LOG")" -eq 6 -a -n "$(grep 'exec deployment/stream-processor -- /usr/local/bin/buscat topics' "$K8S_TEST_LOG")" -a -n "$(grep 'offset 31000' "$work/out")")"
-check "and leaves no forward" "$(if (exec 3<>/dev/tcp/127.0.0.1/39082) 2>/dev/null; then echo no; else echo yes; fi)"
+    "$(holds test $? -eq 0 -a "$(grep -c ' port-forward --address 127.0.0.1 ' "$K8S_TEST_LOG")" -eq 6 -a -n "$(grep 'exec deployment/stream-processor -- /usr/local/bin/buscat topics' "$K8S_TEST_LOG")" -a -n "$(grep "offset $OBS_PORT_OFFSET" "$work/out")")"
+is_open() { (exec 3<>"/dev/tcp/127.0.0.1/$(($1 + OBS_PORT_OFFSET))") 2>/dev/null; }
+check "and leaves no forward" "$(if is_open 8082; then echo no; else echo yes; fi)"
+PATH=$work/bin:$PATH timeout --signal INT 60 scripts/k8s/port-forward.sh >"$work/out" 2>&1 &
+forwarding=$!
+for _ in {1..100}; do
+    if is_open 9090; then break; fi
+    sleep 0.1
+done
+kill -INT "$forwarding"
+wait "$forwarding"
+check "port-forward ends with its forwards at Ctrl-C" \
+    "$(holds test $? -eq 0 -a -n "$(grep 'Ctrl-C ends it' "$work/out")")$(if is_open 8080 || is_open 9090; then echo ", ports are open"; fi)"
+unset OBS_PORT_OFFSET
 rm -f "$work/state/"*
 
 # make clean, in a copy of the tree that may lose its files.
