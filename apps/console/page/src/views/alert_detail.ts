@@ -51,7 +51,7 @@ export function makeStreamDetail(fingerprint: string, sequence: number): Detail 
     const actions = h('p.row');
     const silences = h('div.silences');
     const chartTitle = h('h2');
-    const chart = h('div');
+    const chart = h('div.plot-box');
     const legend = h('div.legend');
     const cells = h('div.cells');
     const conditions = h('div');
@@ -91,7 +91,7 @@ export function makeStreamDetail(fingerprint: string, sequence: number): Detail 
         const p = chance.badShare(signal, threshold ?? NaN);
         const odds = t ? chance.tail(t.samples, t.bad, p) : NaN;
         const what = signal === 'error_rate' ? (cleared ? 'requests failed in' : 'requests failed in the last') : `requests were slower than ${f.limit(signal, threshold)} in${cleared ? '' : ' the last'}`;
-        return [h('b.num', {}, `${f.count(bad)} of ${f.count(samples)}`), ` ${what} ${window} s: `, h('b.num.critical', {}, bySignal(signal, value)), `, limit ${f.limit(signal, threshold)}.`,
+        return [h('b.num', {}, `${f.count(bad)} of ${f.count(samples)}`), ` ${what} ${window} s: `, h(`b.num.${(alert?.severity ?? t?.severity) === 'critical' ? 'critical' : 'warning'}` as 'b', {}, bySignal(signal, value)), `, limit ${f.limit(signal, threshold)}.`,
             Number.isFinite(odds) && t && t.bad > 0 ? ` When it fired, chance alone would have done this ${chance.inWords(odds)}.` : '', at];
     };
 
@@ -100,7 +100,7 @@ export function makeStreamDetail(fingerprint: string, sequence: number): Detail 
         const signal = e?.signal ?? t?.signal ?? '';
         const threshold = e?.threshold ?? t?.threshold ?? NaN;
         const p = chance.badShare(signal, threshold);
-        const rows: [string, string, string, string, boolean][] = [[`${signalName(signal)[0]}, ${e?.window_seconds ?? t?.window_seconds} s`, `${signal === 'request_rate' ? '<' : '>'} ${f.limit(signal, threshold)}`,
+        const rows: [string, string, string, string, boolean][] = [[`${signal === 'error_rate' ? 'Error ratio' : signalName(signal)[0]}, ${e?.window_seconds ?? t?.window_seconds} s`, `${signal === 'request_rate' ? '<' : '>'} ${f.limit(signal, threshold)}`,
             bySignal(signal, t?.value), e ? bySignal(signal, e.value) : f.DASH, e ? (signal === 'request_rate' ? (e.value ?? 0) < threshold : (e.value ?? 0) > threshold) : false]];
         if (Number.isFinite(p)) {
             const minBad = needed?.min_bad ?? e?.min_bad ?? 0;
@@ -160,7 +160,7 @@ export function makeStreamDetail(fingerprint: string, sequence: number): Detail 
             const short = (ms: number): string => f.clock(ms).slice(-3);
             return [h('h2', {}, 'Evaluations, one a second ', h('span.faint.small', {}, `filled: violated; ${(t?.evaluations ?? 2) === 1 ? 'one fires' : `${t?.evaluations ?? 2} in a row fire`}`)),
                 h('div.cell-row', { role: 'img', 'aria-label': `Seconds from ${f.clock(shown[0]!.time_unix_ms)} to ${f.clock(last)}` }, boxes),
-                h('div.cell-row.cell-times.num.faint.small', {}, k > 0 ? under(shown[0]!.time_unix_ms, f.clock(shown[0]!.time_unix_ms)) : null, firedAt > first ? under(first, short(first)) : null,
+                h('div.cell-row.cell-times.num.faint', {}, k > 0 ? under(shown[0]!.time_unix_ms, f.clock(shown[0]!.time_unix_ms)) : null, firedAt > first ? under(first, short(first)) : null,
                     firedAt > 0 ? under(firedAt, `${short(firedAt)} fired`, 'cell-fired') : null, h('span.cell-last', {}, `${f.clock(last)}${k + 19 < rows.length ? ', and on' : ''}`))];
         });
     };
@@ -241,6 +241,7 @@ export function makeStreamDetail(fingerprint: string, sequence: number): Detail 
         replaceWhen(happened, JSON.stringify(line) + f.zone(), () => (line.length === 0 ? h('p.muted', {}, 'Its transition isn’t among those that are kept.') : h('table.timeline', {}, h('tbody', {}, line.map(([at, what]) => h('tr', {}, h('td.num', {}, f.clockMs(at)),
             h('td.r.muted', {}, at <= line[0]![0] ? '' : `+${f.delay(at - line[0]![0])}`), h('td', {}, what)))))));
         paintChart(t, cleared, severity);
+        cells.classList.toggle('is-warning', severity !== 'critical');
         paintCells(t);
     };
 

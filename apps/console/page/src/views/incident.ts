@@ -42,7 +42,7 @@ export class IncidentCard {
         const tone = alert.severity === 'critical' ? '--critical' : '--warning-mark';
         this.plot = makePlot({
             label: `${title} of ${alert.service} in ${alert.region}, last five minutes`, height: 168,
-            format: (v) => f.join(signal.startsWith('latency') ? f.seconds(v) : signal === 'request_rate' ? { value: String(Number(v.toPrecision(3))), unit: '/s' } : { value: String(Number((v * 100).toPrecision(3))), unit: '%' }),
+            format: (v) => f.limit(signal, v),
             lines: [{ label: '10 s window', color: tone, width: 2, fill: true }],
             limits: limit === null ? [] : [{ value: limit, label: `limit ${f.limit(signal, limit)}`, color: tone }],
         });

@@ -223,7 +223,8 @@ export class Tiles {
             const rates = of.map((s) => live.shown(s).rate).filter((r) => r !== null);
             const rate = f.join(f.rate(rates.length === 0 ? null : rates.reduce((n, r) => n + r, 0)));
             const firing = of.filter((s) => standings.get(s.id)!.alert).length;
-            replaceWhen(row.below, `${rate}|${firing}`, () => [rate, firing > 0 ? [' · ', h('span.critical', {}, `${firing} firing`)] : null]);
+            const tone = of.some((s) => standings.get(s.id)!.alert?.severity === 'critical') ? 'critical' : 'warning';
+            replaceWhen(row.below, `${rate}|${firing}|${tone}`, () => [rate, firing > 0 ? [' · ', h('span', { class: tone }, `${firing} firing`)] : null]);
         }
     }
 
