@@ -1,24 +1,48 @@
-/* getaddrinfo may take many seconds (a name server that is away), and can't be ended: getaddrinfo_a of the
- * GNU C library asks on a thread of its own, and is left alone when the program stops. */
+/* getaddrinfo may take many seconds (a name server that is away), and can't be ended: it is asked on a thread
+ * of its own, which is left to itself when the program stops. */
 #include "resolver.h"
 
 #include "program/program.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define WAIT_MS 500
+#define LOOK_MS 20 /* at whether the answer is there */
 
+enum { ASKED, ANSWERED, LEFT };
+
+/* Whoever comes second, the answer or the end of the wait for it, frees it. */
 struct question {
     char name[256];
-    struct addrinfo hints;
-    struct gaicb request;
+    atomic_int state;
+    int code; /* of getaddrinfo */
+    struct addrinfo *found;
 };
+
+static void destroy(struct question *question)
+{
+    if (question->code == 0 && question->found != NULL) {
+        freeaddrinfo(question->found);
+    }
+    free(question);
+}
+
+static void *answer(void *context)
+{
+    struct question *question = context;
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    question->code = getaddrinfo(question->name, NULL, &hints, &question->found);
+    if (atomic_exchange(&question->state, ANSWERED) == LEFT) {
+        destroy(question);
+    }
+    return NULL;
+}
 
 bool resolver_is_numeric(const char *host)
 {
@@ -26,22 +50,25 @@ bool resolver_is_numeric(const char *host)
     return inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
 }
 
-/* An EAI_… code; EAI_INPROGRESS: the program stops, and the question isn't to be freed. */
-static int ask(struct program *program, struct question *question)
+static bool ask(struct question *question)
 {
-    struct gaicb *list[] = {&question->request};
-    const struct timespec wait = {.tv_nsec = WAIT_MS * 1000000L};
-    int code = getaddrinfo_a(GAI_NOWAIT, list, 1, NULL);
-    if (code != 0) {
-        return code;
+    pthread_t thread;
+    const bool is_asked = pthread_create(&thread, NULL, answer, question) == 0;
+    if (is_asked) {
+        (void)pthread_detach(thread);
     }
-    while ((code = gai_error(&question->request)) == EAI_INPROGRESS) {
-        if (program_is_stopping(program) && gai_cancel(&question->request) != EAI_CANCELED) {
-            return gai_error(&question->request);
+    return is_asked;
+}
+
+/* False: the program stops, and the question is the other thread's. */
+static bool wait_for_answer(struct program *program, struct question *question)
+{
+    while (atomic_load(&question->state) == ASKED) {
+        if (program_sleep(program, LOOK_MS)) {
+            return atomic_exchange(&question->state, LEFT) == ANSWERED;
         }
-        (void)gai_suspend((const struct gaicb *const *)list, 1, &wait);
     }
-    return code;
+    return true;
 }
 
 static void add(struct resolver_list *out, const struct addrinfo *found)
@@ -79,20 +106,21 @@ int resolver_find(struct program *program, const char *name, struct resolver_lis
         return error_set(error, -1, "no memory to look up %s", name);
     }
     (void)snprintf(question->name, sizeof question->name, "%s", name);
-    question->hints = (struct addrinfo){.ai_socktype = SOCK_STREAM};
-    question->request = (struct gaicb){.ar_name = question->name, .ar_request = &question->hints};
-    const int code = ask(program, question);
-    if (code == EAI_INPROGRESS) { /* its thread still writes there */
+    if (!ask(question)) {
+        free(question);
+        return error_set(error, -1, "no thread to look up %s", name);
+    }
+    if (!wait_for_answer(program, question)) {
         return error_set(error, -1, "%s isn't looked up any more", name);
     }
+    const int code = question->code;
     if (code == 0) {
-        collect(question->request.ar_result, AF_INET, out);
+        collect(question->found, AF_INET, out);
         if (out->count == 0) {
-            collect(question->request.ar_result, AF_INET6, out);
+            collect(question->found, AF_INET6, out);
         }
-        freeaddrinfo(question->request.ar_result);
     }
-    free(question);
+    destroy(question);
     return out->count > 0
                ? 0
                : error_set(error, -1, "%s: %s", name, code == 0 ? "no address" : gai_strerror(code));

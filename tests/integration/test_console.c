@@ -805,6 +805,8 @@ static void the_time_at_which_alertmanager_took_an_alert_is_told_if_it_was_seen(
     assert_null(strstr(buffer_text(&world->answer), wanted));
     transition_writer_close(writer);
     outside_close(bus, producer);
+    http_server_stop(world->servers[0]); /* the console still asks */
+    world->servers[0] = NULL;
     buffer_free(&listed);
 }
 
