@@ -1,16 +1,17 @@
 // check-objects FILE…: are these rendered objects what Kubernetes and the Prometheus operator know?
 //
 // Every object is decoded strictly into its Go type: an unknown field, a field given twice or a wrong type is an error. Kinds that have no Go
-// type are errors too, but those of -skip (Strimzi's, whose definitions are Java's). Pods and pod templates are then judged by Kubernetes' own
-// Pod Security admission at the level of -level, and by what the project promises of each container and of what belongs together: requests and
-// limits, no token, Services and budgets that select pods, scalers that have a target, ConfigMaps that are there.
+// type (Strimzi's are Java's) are checked by their definitions in the folder -definitions; kinds that have neither are errors. Everything that is
+// a pod or makes pods (also hooks and tests) is then judged by Kubernetes' own Pod Security admission at its namespace's level, and by what the
+// project promises of each container and of what belongs together: requests and limits, fixed images, no token, no secret in plain, Services and
+// budgets that select pods, scalers that have a target, ConfigMaps that are there. -mutate asks in addition whether that would be noticed: each
+// of our pods is made wrong in each way, and each time somebody has to complain.
 package main
 
 import (
 	"flag"
 	"fmt"
 	"os"
-	"strings"
 
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -20,40 +21,44 @@ import (
 )
 
 type checker struct {
-	decoder   runtime.Decoder
-	evaluator policy.Evaluator
-	level     api.LevelVersion
-	skipped   map[string]bool
-	failures  int
+	decoder     runtime.Decoder
+	evaluator   policy.Evaluator
+	definitions map[string]*definition
+	levels      map[string]api.LevelVersion
+	mutating    bool
+	mutations   int
+	missed      int
+	silent      bool // counts only
+	failures    int
 }
 
 func (c *checker) fail(where, format string, arguments ...any) {
 	c.failures++
+	if c.silent {
+		return
+	}
 	fmt.Fprintf(os.Stderr, "%s: %s\n", where, fmt.Sprintf(format, arguments...))
 }
 
-func newChecker(level, skip string) (*checker, error) {
+func newChecker(folder string, mutating bool) (*checker, error) {
 	decoder, err := objects.Decoder()
 	if err != nil {
 		return nil, err
 	}
-	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
+	evaluator, err := newEvaluator()
 	if err != nil {
 		return nil, err
 	}
-	parsed, err := api.ParseLevel(level)
+	known, err := readDefinitions(folder)
 	if err != nil {
 		return nil, err
-	}
-	skipped := map[string]bool{}
-	for _, group := range strings.Split(skip, ",") {
-		skipped[group] = true
 	}
 	return &checker{
-		decoder:   decoder,
-		evaluator: evaluator,
-		level:     api.LevelVersion{Level: parsed, Version: api.LatestVersion()},
-		skipped:   skipped,
+		decoder:     decoder,
+		evaluator:   evaluator,
+		definitions: known,
+		levels:      map[string]api.LevelVersion{},
+		mutating:    mutating,
 	}, nil
 }
 
@@ -63,8 +68,13 @@ func (c *checker) checkFile(path string) (int, error) {
 		return 0, err
 	}
 	var known []runtime.Object
+	custom := 0
 	for _, document := range documents {
-		if c.skipped[document.Group()] {
+		if d := c.definitions[document.APIVersion+" "+document.Kind]; d != nil {
+			for _, complaint := range d.check(document.Text) {
+				c.fail(document.Where(), "%s", complaint)
+			}
+			custom++
 			continue
 		}
 		object, _, err := c.decoder.Decode(document.Text, nil, nil)
@@ -76,52 +86,44 @@ func (c *checker) checkFile(path string) (int, error) {
 	}
 	c.checkPods(path, known)
 	c.checkTogether(path, known)
-	return len(known), nil
+	if c.mutating {
+		count, missed := c.mutate(path, known)
+		c.mutations, c.missed = c.mutations+count, c.missed+missed
+	}
+	return len(known) + custom, nil
 }
 
-func (c *checker) checkPods(path string, known []runtime.Object) {
-	for _, object := range known {
-		pod, ok := objects.PodOf(object)
-		if !ok {
-			continue
+// The Pod Security level of each namespace in this file.
+func (c *checker) readLevels(path string) error {
+	documents, err := objects.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	for _, document := range documents {
+		object, _, err := c.decoder.Decode(document.Text, nil, nil)
+		if err != nil {
+			return fmt.Errorf("%s: %w", document.Where(), err)
 		}
-		where := fmt.Sprintf("%s: %s", path, pod.Name)
-		for _, result := range c.evaluator.EvaluatePod(c.level, pod.Meta, pod.Spec) {
-			if !result.Allowed {
-				c.fail(where, "%s: %s", result.ForbiddenReason, result.ForbiddenDetail)
+		if namespace, ok := object.(*core.Namespace); ok {
+			level, err := api.ParseLevel(namespace.Labels[api.EnforceLevelLabel])
+			if err != nil {
+				return fmt.Errorf("%s: %w", document.Where(), err)
 			}
-		}
-		if pod.Spec.AutomountServiceAccountToken == nil || *pod.Spec.AutomountServiceAccountToken {
-			c.fail(where, "mounts a token of the API server")
-		}
-		for _, container := range append(append([]core.Container{}, pod.Spec.InitContainers...), pod.Spec.Containers...) {
-			c.checkContainer(where, &container)
+			c.levels[namespace.Name] = api.LevelVersion{Level: level, Version: api.LatestVersion()}
 		}
 	}
-}
-
-func (c *checker) checkContainer(where string, container *core.Container) {
-	for _, resource := range []core.ResourceName{core.ResourceCPU, core.ResourceMemory} {
-		request, limit := container.Resources.Requests[resource], container.Resources.Limits[resource]
-		if request.IsZero() || limit.IsZero() || request.Cmp(limit) > 0 {
-			c.fail(where, "%s: a request and a limit of %s are needed, the request not above the limit", container.Name, resource)
-		}
-	}
-	context := container.SecurityContext
-	if context == nil || context.ReadOnlyRootFilesystem == nil || !*context.ReadOnlyRootFilesystem {
-		c.fail(where, "%s: the root file system can be written", container.Name)
-	}
-	name := container.Image[strings.LastIndex(container.Image, "/")+1:]
-	if !strings.ContainsAny(name, ":@") || strings.HasSuffix(name, ":latest") {
-		c.fail(where, "%s: the image %s has no fixed version", container.Name, container.Image)
-	}
+	return nil
 }
 
 func main() {
-	level := flag.String("level", "restricted", "Pod Security level")
-	skip := flag.String("skip", "kafka.strimzi.io", "API groups without Go types, separated by commas")
+	namespaces := flag.String("namespaces", "k8s/namespaces.yaml", "file of namespaces, which say the Pod Security level of their pods")
+	folder := flag.String("definitions", "build/strimzi", "folder of CustomResourceDefinitions, for kinds without Go types")
+	mutate := flag.Bool("mutate", false, "also: would a wrong pod be noticed?")
 	flag.Parse()
-	c, err := newChecker(*level, *skip)
+	c, err := newChecker(*folder, *mutate)
+	if err == nil {
+		err = c.readLevels(*namespaces)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
@@ -136,7 +138,10 @@ func main() {
 		count += found
 	}
 	fmt.Printf("%d objects in %d files, %d failures\n", count, flag.NArg(), c.failures)
-	if c.failures > 0 || count == 0 {
+	if c.mutating {
+		fmt.Printf("%d wrong pods, %d of them taken\n", c.mutations, c.missed)
+	}
+	if c.failures+c.missed > 0 || count == 0 || c.mutating && c.mutations == 0 {
 		os.Exit(1)
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	apps "k8s.io/api/apps/v1"
@@ -56,10 +57,14 @@ func (c *checker) checkTogether(path string, known []runtime.Object) {
 		}
 	}
 	for _, pod := range pods {
-		c.checkReferences(fmt.Sprintf("%s: %s", path, pod.Name), &pod, named)
+		if ours(pod.Meta) {
+			c.checkReferences(fmt.Sprintf("%s: %s", path, pod.Name), &pod, named)
+		}
 	}
 	for _, object := range known {
-		c.checkObject(path, object, pods, services, named)
+		if accessor, ok := object.(meta.Object); ok && ours(accessor) {
+			c.checkObject(path, object, pods, services, named)
+		}
 	}
 }
 
@@ -78,7 +83,7 @@ func (c *checker) checkReferences(where string, pod *objects.PodTemplate, named 
 		}
 	}
 	mounted := map[string]bool{}
-	for _, container := range append(append([]core.Container{}, pod.Spec.InitContainers...), pod.Spec.Containers...) {
+	for _, container := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
 		for _, mount := range container.VolumeMounts {
 			mounted[mount.Name] = true
 			if !volumes[mount.Name] {
