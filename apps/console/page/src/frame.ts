@@ -127,6 +127,7 @@ export function makeFrame(showHelp: () => void): Frame {
         badges.forEach((b) => {
             b.hidden = firing.length === 0;
             setText(b, String(firing.length));
+            b.classList.toggle('is-warning', !firing.some((a) => a.severity === 'critical'));
             b.setAttribute('aria-label', `${firing.length} firing`);
         });
         const worst = firing.find((a) => a.source === 'stream') ?? firing[0];

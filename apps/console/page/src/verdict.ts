@@ -1,5 +1,5 @@
 // The sentence on top: is it bad, where, how much.
-import { type Alert, store, troubles } from './alerts.ts';
+import { type Alert, firing, store, troubles } from './alerts.ts';
 import * as f from './format.ts';
 import * as live from './live.ts';
 
@@ -33,6 +33,13 @@ const plural = (n: number, one: string, many: string): string => `${n} ${n === 1
 
 const names = (near: live.Series[]): string => (near.length === 1 ? `${near[0]!.service} in ${near[0]!.region} is near its limit. ` : near.length > 1 ? `${near.length} are near their limit. ` : '');
 
+/** What only Prometheus sees, such as a budget that burns, is no tile's trouble, but it fires. */
+function slower(): string {
+    const of = firing().filter((a) => a.source === 'prometheus');
+    const rest = of.length > 1 ? `, and ${of.length - 1} more` : '';
+    return of[0] ? `${of[0].name}${of[0].service === '' ? '' : ` of ${of[0].service}`}${rest} ${of.length > 1 ? 'fire' : 'fires'} in Prometheus. ` : '';
+}
+
 function healthy(total: number, near: live.Series[]): Verdict {
     const all = live.pairs();
     let requests = 0;
@@ -49,7 +56,7 @@ function healthy(total: number, near: live.Series[]): Verdict {
     const incident = last ? `Last incident over ${f.when(Date.parse(last.detected_at), live.now())}.` : 'No incident yet.';
     return {
         subject: '', rest: total === 1 ? `${all[0]!.service} in ${all[0]!.region} is healthy` : `All ${f.count(total)} are healthy`,
-        below: `${f.count(requests)} requests a second, ${f.join(f.percent(requests > 0 ? failed / requests : null))} failing, slowest P99 ${f.join(f.seconds(slowest))}. ${names(near)}${incident}`,
+        below: `${f.count(requests)} requests a second, ${f.join(f.percent(requests > 0 ? failed / requests : null))} failing, slowest P99 ${f.join(f.seconds(slowest))}. ${names(near)}${slower()}${incident}`,
         level: 'good',
     };
 }
@@ -149,5 +156,7 @@ export function sentence(worst: Alert): { where: string; what: string } {
         const old = live.isStale();
         return { where: `${old ? `At ${f.clock(live.state.newest)}, ` : ''}${worst.service} in ${worst.region}`, what: whatIsWrong(worst, old) };
     }
-    return { where: [worst.service, worst.region].filter((x) => x !== '').join(', ') || worst.name, what: worst.annotations['summary'] ?? worst.name };
+    const where = [worst.service, worst.region].filter((x) => x !== '').join(', ') || worst.name;
+    const summary = worst.annotations['summary'] ?? worst.name;
+    return { where, what: summary.startsWith(`${where} `) ? summary.slice(where.length + 1) : summary };
 }

@@ -106,7 +106,7 @@ export function makeSlos(): View {
     };
 
     const makeRow = (s: Slo): void => {
-        const plot = makePlot({ label: `Budget left of ${s.service} ${s.name}, and its forecast`, height: 128, format: (v) => `${Math.round(v * 100)} %`, max: 1.14, ticks: [0, 0.25, 0.5, 0.75, 1], tooltip: false,
+        const plot = makePlot({ label: `Budget left of ${s.service} ${s.name}, and its forecast`, height: 138, format: (v) => `${Math.round(v * 100)} %`, max: 1.14, ticks: [0, 0.25, 0.5, 0.75, 1], tooltip: false,
             lines: [{ label: 'budget left', color: '--series-1', width: 2 }, { label: 'at the last hour’s rate, it ends', color: '--warning-mark', dash: [4, 4] }, { label: 'at the last hour’s rate', color: '--control', dash: [4, 4] }] });
         const text = h('div.slo-text');
         const left = h('div.slo-left');
