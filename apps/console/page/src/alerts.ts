@@ -112,17 +112,6 @@ export function onAlerts(listener: () => void): () => void {
 }
 
 export const runbookName = (url: string | undefined): string => /runbooks\/([a-z0-9-]+)(\.md)?$/.exec(url ?? '')?.[1] ?? '';
-/** Alertmanager says when it heard of an alert last; of the first telling only who looked before the next one knows. */
-const TOLD_AGAIN_MS = 25000;
-const accepted = new Map<string, number>();
-function noteAccepted(key: string, fired: number, m: ManagerAlert | undefined): void {
-    const told = m ? Date.parse(m.updatedAt) : NaN;
-    if (m && !accepted.has(key) && Math.abs(Date.parse(m.startsAt) - fired) < 2000 && told - fired < TOLD_AGAIN_MS) {
-        accepted.set(key, told);
-    }
-}
-/** When Alertmanager took it, by its own clock, ms; undefined: nobody looked in time. */
-export const acceptedAt = (key: string): number | undefined => accepted.get(key);
 
 const text = (labels: Record<string, string>, name: string): string => labels[name] ?? '';
 
@@ -160,9 +149,6 @@ function fromStream(f: Firing): Alert {
         runbook: runbookName(transition?.runbook_url ?? m?.annotations['runbook_url']), fingerprint: f.fingerprint,
         sequence: f.sequence, evidence: f.evidence, value: f.evidence.value, query: '', forMs: 0, silences: [],
     };
-    if (transition) {
-        noteAccepted(alert.key, Date.parse(transition.detected_at), m);
-    }
     judge(alert, m);
     return alert;
 }

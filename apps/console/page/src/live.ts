@@ -67,12 +67,20 @@ interface Tick {
     bars?: [number, number, (number | null)[]][];
     transitions?: Transition[];
     notifications?: Notification[];
+    acceptances?: Acceptance[];
+}
+
+/** When Alertmanager took an alert first, by its own clock; there is none where nobody saw it. */
+interface Acceptance {
+    alert_id: string;
+    accepted_unix_ms: number;
 }
 
 export const state = {
     series: new Map<number, Series>(),
     transitions: [] as Transition[], // oldest first
     notifications: [] as Notification[],
+    accepted: new Map<string, number>(), // ms, by alert_id
     processors: [] as Processor[],
     newest: 0, // event time of the newest thing shown
     connected: false,
@@ -164,6 +172,8 @@ function takeTick(tick: Tick): void {
     takeRows(tick.rows);
 }
 
+const addAcceptance = (a: Acceptance): unknown => state.accepted.set(a.alert_id, a.accepted_unix_ms);
+
 function takeHello(tick: Tick): void {
     // Numbers of series are of that run of the server.
     state.series.clear();
@@ -171,6 +181,7 @@ function takeHello(tick: Tick): void {
     takeBars(tick.bars ?? []);
     const fresh = (tick.transitions ?? []).filter(addTransition);
     state.notifications = tick.notifications ?? [];
+    (tick.acceptances ?? []).forEach(addAcceptance);
     state.connected = state.everConnected = true;
     tell('connection');
     tell('tick');
@@ -228,6 +239,7 @@ export function connect(): void {
             tell('transition', t);
         }
     });
+    listen('acceptance', addAcceptance);
     listen('notification', (n: Notification) => {
         if (!state.notifications.some((x) => x.received_unix_ms === n.received_unix_ms)) {
             state.notifications.push(n);

@@ -175,7 +175,7 @@ export function makeStreamDetail(fingerprint: string, sequence: number): Detail 
             a.labels['service_name'] === t.labels['service.name'] && a.labels['cloud_region'] === t.labels['cloud.region']));
         const first = told.find((n) => n.webhook.status === 'firing');
         const page = told.find((n) => n.webhook.alerts?.some((a) => a.labels['page'] === 'true'));
-        const took = alerts.acceptedAt(`${fingerprint}/${t.sequence}`);
+        const took = live.state.accepted.get(t.alert_id);
         if (took !== undefined) {
             list.push([took, 'Alertmanager accepted it']);
         }
