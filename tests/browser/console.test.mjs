@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { dashboardTests } from './dashboards.mjs';
-import { startProcessor } from './processor.mjs';
+import { overviewTests } from './overview.mjs';
 import { axeSource, findChromium, freePort, openBrowser, openPage, sleep, startRelay, startStack, waitFor } from './stack.mjs';
 
 if (!findChromium()) {
@@ -439,58 +439,7 @@ test('budgets are sorted by what ends first, and say why nothing fires', async (
     await finish(page);
 });
 
-test('before the first window is full the overview counts down, with names and dashes', async () => {
-    const processor = await startProcessor();
-    const own = await stack.console({ streamProcessor: processor.url });
-    const page = await openPage(browser, own.url);
-    await page.waitForSelector('h1.verdict:has-text("First rates 10 s after the first request")');
-    processor.pairs = ['ledger', 'orders'].flatMap((service) => ['north', 'south'].map((region) => ({ service, region })));
-    const left = async () => Number(/First rates in (\d+)\ss/.exec(await text(page, 'h1.verdict'))?.[1] ?? -1);
-    await page.waitForSelector('a.tile');
-    const first = await left();
-    assert.ok(first >= 7 && first <= 10, `${first}`);
-    assert.match(await text(page, '.num-words'), /2 services in 2 regions so far/);
-    assert.deepEqual(await page.locator('a.tile .figure-value .num').allTextContents(), new Array(12).fill('–'));
-    assert.deepEqual((await page.locator('.row-name b').allTextContents()).sort(), ['ledger', 'orders']);
-    await waitFor('it counts', async () => (await left()) < first, 5000);
-    await page.waitForSelector('h1.verdict:has-text("All 4 are healthy")', { timeout: 20000 });
-    assert.match(await text(page, '.num-words'), /^80 requests a second/, 'the rate is of the window that is full, not of the minute');
-    await finish(page);
-    await own.kill();
-    processor.stop();
-});
-
-test('of four hundred pairs the worst come first, the rest is named and found', async () => {
-    const processor = await startProcessor();
-    const regions = ['north', 'east', 'south', 'west'];
-    processor.pairs = Array.from({ length: 400 }, (_, i) => ({ service: `service-${String(Math.floor(i / 4)).padStart(3, '0')}`, region: regions[i % 4] }));
-    processor.pairs.slice(370).forEach((p, i) => Object.assign(p, { fires: true, errors: 0.1 + i / 60 }));
-    const own = await stack.console({ streamProcessor: processor.url });
-    const page = await openPage(browser, own.url);
-    await page.waitForSelector('h1.verdict:has-text("30 alerts in 8 services")');
-    await page.waitForFunction(() => document.querySelectorAll('a.tile.is-firing').length === 30);
-    assert.equal(await page.locator('a.tile').count(), 120);
-    assert.ok(await page.evaluate(() => [...document.querySelectorAll('a.tile')].slice(0, 30).every((t) => t.classList.contains('is-firing'))), 'one in trouble stands behind one that isn’t');
-    assert.match(await text(page, 'a.tile'), /^service-099, west: Firing/);
-    assert.match(await text(page, '.tiles-note'), /120 of 400 shown: all 30 in trouble or near a limit/);
-    assert.equal(await page.locator('a.incident-row').count(), 6);
-    await page.click('button:has-text("Show 2 more services in trouble")');
-    assert.equal(await page.locator('a.incident-row').count(), 8);
-    await page.keyboard.press('/');
-    await page.keyboard.type('service-042 we');
-    await page.waitForFunction(() => document.querySelectorAll('a.tile').length === 1);
-    assert.match(page.url(), /q=service-042/);
-    assert.match(await text(page, '.tiles-note'), /1 of 400 shown/);
-    await page.goto(`${own.url}/?var-service=billing`);
-    await page.waitForSelector('.tiles-note:has-text("Nothing matches service = billing")');
-    assert.match(await text(page, '.tiles-note'), /Services: service-000, .*and 76 more.*Regions: east, north, south, west/);
-    await axeFindsNothing(page, 'a filter that nothing matches');
-    await page.click('button:has-text("Show all services")');
-    await page.waitForFunction(() => document.querySelectorAll('a.tile').length === 120);
-    await finish(page);
-    await own.kill();
-    processor.stop();
-});
+overviewTests({ console: (options) => stack.console(options), open: (url) => openPage(browser, url), finish, axeFindsNothing });
 
 test('a lost connection is said, tried again, and the page is live again by itself', async () => {
     const own = await stack.console();
