@@ -72,6 +72,9 @@ volumeMounts:
   valueFrom: {fieldRef: {fieldPath: metadata.name}}
 {{- end }}
 {{ include "obs-library.busEnv" .top }}
+{{- with .top.Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{/* /readyz waits for the bus and for partitions, so nothing is restarted because Kafka is away: only /healthz decides that. */}}

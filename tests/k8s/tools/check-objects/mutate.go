@@ -23,8 +23,8 @@ var wrongPods = map[string]func(*core.PodSpec){
 }
 
 var wrongContainers = map[string]func(*core.Container){
-	"an image without version": func(c *core.Container) { c.Image, _, _ = strings.Cut(c.Image, ":") },
-	"the latest image":         func(c *core.Container) { c.Image, _, _ = strings.Cut(c.Image, ":"); c.Image += ":latest" },
+	"an image without version": func(c *core.Container) { c.Image = untagged(c.Image) },
+	"the latest image":         func(c *core.Container) { c.Image = untagged(c.Image) + ":latest" },
 	"no limits":                func(c *core.Container) { c.Resources.Limits = nil },
 	"no limit of memory":       func(c *core.Container) { delete(c.Resources.Limits, core.ResourceMemory) },
 	"no requests":              func(c *core.Container) { c.Resources.Requests = nil },
@@ -37,6 +37,14 @@ var wrongContainers = map[string]func(*core.Container){
 	},
 	"a password as an argument": func(c *core.Container) { c.Args = append(c.Args, "-X", "sasl.password=observability123") },
 	"a mount of nothing":        func(c *core.Container) { c.VolumeMounts = append(c.VolumeMounts, core.VolumeMount{Name: "nothing"}) },
+}
+
+func untagged(image string) string {
+	name := strings.LastIndex(image, "/") + 1
+	if end := strings.IndexAny(image[name:], ":@"); end >= 0 {
+		return image[:name+end]
+	}
+	return image
 }
 
 func yes() *bool { value := true; return &value }
