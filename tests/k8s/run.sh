@@ -2,6 +2,7 @@
 # The platform on a real API server (make test-k8s): builds kube-apiserver with etcd, kubectl and helm from their Go modules into build/tools,
 # makes the definitions of the operators' custom resources, and asks that server about every manifest, chart, value, right and script.
 # docs/kubernetes-tests.md says what that proves. Arguments go to the test program: tests/k8s/run.sh -test.run TestCharts
+# K8S_EMULATED_VERSION=1.34 lets the server behave as that version (up to three before its own).
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 module=tests/k8s/apiserver

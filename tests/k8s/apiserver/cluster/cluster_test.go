@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -56,6 +57,9 @@ func withCluster(run func() int) (int, error) {
 	defer os.RemoveAll(folder)
 	begin := time.Now()
 	server := exec.Command(root+"/build/tools/control-plane", folder)
+	if version := os.Getenv("K8S_EMULATED_VERSION"); version != "" {
+		server.Args = append(server.Args, "--emulated-version="+version)
+	}
 	server.Stderr = os.Stderr
 	server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	stdin, err := server.StdinPipe()
@@ -85,8 +89,21 @@ func withCluster(run func() int) (int, error) {
 	if err := linkTools(); err != nil {
 		return 1, err
 	}
-	fmt.Printf("the API server is ready after %.1f s\n", time.Since(begin).Seconds())
+	fmt.Printf("the API server (%s) is ready after %.1f s\n", serverVersion(), time.Since(begin).Seconds())
 	return run(), nil
+}
+
+// As it tells clients: the version that it behaves as, and of which it is.
+func serverVersion() string {
+	output, err := exec.Command(root+"/build/tools/kubectl", "--kubeconfig", cluster.kubeconfig, "get", "--raw", "/version").Output()
+	if err != nil {
+		return err.Error()
+	}
+	version := struct {
+		EmulationMajor, EmulationMinor, GitVersion string
+	}{}
+	_ = json.Unmarshal(output, &version)
+	return version.EmulationMajor + "." + version.EmulationMinor + " by " + version.GitVersion
 }
 
 func linkTools() error {

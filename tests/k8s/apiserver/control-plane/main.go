@@ -1,7 +1,7 @@
 // A Kubernetes control plane for tests: etcd and kube-apiserver in one process on free ports of the loopback address, with certificates and
 // tokens made at the start. There are no controllers and no kubelets: objects are checked, admitted and kept, and nothing acts on them.
 //
-//	control-plane FOLDER
+//	control-plane FOLDER [flags of kube-apiserver, such as --emulated-version=1.34]
 //
 // FOLDER is made; in it are etcd's data, keys, the server's log and, once the server answers, a `kubeconfig` with a context for each user
 // (credentials.go). It ends on SIGTERM, or when its standard input does: so it can't outlive whoever started it.
@@ -33,17 +33,17 @@ import (
 const advertisedAddress = "203.0.113.10"
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: control-plane FOLDER")
+	if len(os.Args) < 2 {
+		fmt.Fprintln(os.Stderr, "usage: control-plane FOLDER [flags of kube-apiserver]")
 		os.Exit(2)
 	}
-	if err := run(os.Args[1]); err != nil {
+	if err := run(os.Args[1], os.Args[2:]); err != nil {
 		fmt.Fprintln(os.Stderr, "control-plane:", err)
 		os.Exit(1)
 	}
 }
 
-func run(folder string) error {
+func run(folder string, flags []string) error {
 	folder, err := filepath.Abs(folder)
 	if err != nil {
 		return err
@@ -78,7 +78,7 @@ func run(folder string) error {
 	if err != nil {
 		return fmt.Errorf("credentials: %w", err)
 	}
-	server, err := apiServer(listener, []string{
+	server, err := apiServer(listener, append([]string{
 		"--etcd-servers=http://" + etcd.Clients[0].Addr().String(),
 		"--advertise-address=" + advertisedAddress,
 		"--service-cluster-ip-range=10.96.0.0/16",
@@ -90,7 +90,7 @@ func run(folder string) error {
 		"--service-account-key-file=" + made.accountKey,
 		"--service-account-signing-key-file=" + made.accountKey,
 		"--service-account-issuer=https://kubernetes.default.svc",
-	})
+	}, flags...))
 	if err != nil {
 		return err
 	}
