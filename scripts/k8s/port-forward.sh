@@ -19,8 +19,9 @@ if kube --namespace "$apps_namespace" get service console >/dev/null 2>&1; then
     forwards+=("$apps_namespace svc/console $console:3000")
 fi
 
-trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
-trap 'exit 0' INT TERM
+# A second signal, as one gets who is told by name and with its group, must not come between.
+trap 'trap "" INT TERM; kill $(jobs -p) 2>/dev/null || true' EXIT
+trap 'trap "" INT TERM; exit 0' INT TERM
 
 for forward in "${forwards[@]}"; do
     read -r namespace service ports <<<"$forward"
