@@ -44,7 +44,6 @@ interface ManagerAlert {
     labels: Record<string, string>;
     annotations: Record<string, string>;
     startsAt: string;
-    updatedAt: string;
     generatorURL: string;
     status: { state: string; silencedBy: string[]; inhibitedBy: string[] };
 }
