@@ -11,7 +11,9 @@ need_cluster
 
 offset=${OBS_PORT_OFFSET:-20000} # beside what make port-forward and make local take
 work=$(mktemp -d)
-trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$work"' EXIT
+# A second signal must not come between, as in port-forward.sh.
+trap 'trap "" INT TERM; kill $(jobs -p) 2>/dev/null || true; rm -rf "$work"' EXIT
+trap 'trap "" INT TERM; exit 130' INT TERM
 
 # $1: namespace, $2: service, $3: its port
 forward() {

@@ -124,7 +124,7 @@ check "clean a second time does nothing" "$(holds test $? -eq 0 -a "$(grep -vc '
 
 # The README's manual steps are the scripts' own: the same that is made, applied, installed and waited for, in the same order.
 steps_of_log() {
-    grep -oE 'kind create cluster|apply --filename k8s/[a-z]*.yaml|kind load docker-image [^ ]+|create secret generic [^ ]+|apply --server-side|upgrade --install [^ ]+ [^ ]+|values-[a-z]*\.yaml|wait kafka[^ ]*' \
+    grep -oE 'kind create cluster|apply --filename k8s/[a-z]*.yaml|kind load docker-image [^ ]+|create secret generic [^ ]+|apply --server-side|upgrade --install [^ ]+ [^ ]+|values-[a-z]*\.yaml|--set [^ ]+|wait kafka[^ ]*' \
         "$K8S_TEST_LOG" | grep -v wait.kafkausers
 }
 mkdir -p "$work/hand/var"
