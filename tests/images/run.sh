@@ -17,7 +17,7 @@ readonly PROGRAMS=(workload-simulator stream-processor metrics-bridge alert-forw
 readonly RELEASE=bookworm INCLUDE=ca-certificates
 OWN_ARCH=$(dpkg --print-architecture)
 readonly OWN_ARCH ARCH=${ARCH:-$OWN_ARCH}
-readonly WORK=$PWD/build/images
+readonly WORK=$PWD/build/images AGAIN=$PWD/build/images/again
 readonly CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/observability-platform/images
 readonly CACHE_DAYS=7 CACHE_MOST_KB=8000000
 readonly MOST_BYTES=60000000
@@ -136,19 +136,27 @@ image_id() {
     buildah inspect --type image --format '{{.FromImageID}}' "localhost/$1:local"
 }
 
-# Compiles everything again: other folder, other times, and a file more, so that buildah doesn't take the step for the one before.
+# For the second time: other folder, other times, and a file more, so that buildah doesn't take the step for the one before. Made before the first
+# time, as somebody may work on the tree meanwhile.
+copy_sources() {
+    rm -rf "$AGAIN" && mkdir "$AGAIN"
+    tar --create --exclude=./build --exclude=./var --exclude=./.git --exclude=node_modules . | tar --extract --touch --directory "$AGAIN"
+    echo "built again" >"$AGAIN/lib/again.txt"
+    SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
+    REVISION=$(git rev-parse HEAD)
+    export SOURCE_DATE_EPOCH REVISION
+}
+
+# Compiles everything again.
 check_reproducible() {
-    local program first=() again=$WORK/again
+    local program first=()
     for program in "${PROGRAMS[@]}"; do first+=("$(image_id "$program")"); done
-    rm -rf "$again" && mkdir "$again"
-    tar --create --exclude=./build --exclude=./var --exclude=./.git --exclude=node_modules . | tar --extract --touch --directory "$again"
-    echo "built again" >"$again/lib/again.txt"
-    SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) REVISION=$(git rev-parse HEAD) build_images "$again"
+    build_images "$AGAIN"
     for program in "${PROGRAMS[@]}"; do
         [[ $(image_id "$program") == "${first[0]}" ]] || fail "$program: built again it is another image" "$(tell_difference "${first[0]}" "$program")"
         first=("${first[@]:1}")
     done
-    rm -rf "$again"
+    rm -rf "$AGAIN"
 }
 
 # $1: an image, $2: a program whose image is another
@@ -204,6 +212,7 @@ flock --nonblock 9 || { echo "--- another run has the store: waiting" && flock 9
 open_store
 make_base
 echo "--- the images"
+copy_sources
 build_images "$PWD"
 for program in "${PROGRAMS[@]}"; do
     check_image "$program"
