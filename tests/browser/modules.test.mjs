@@ -15,7 +15,7 @@ async function load(module) {
 const { Palette, largest, COLORS } = await load('dash/colors.ts');
 const axes = await load('plot/axes.ts');
 const { flatten, overlaps, bandsAt } = await load('plot/bands.ts');
-const { gapsOf } = await load('plot/paint.ts');
+const { freeRow, gapsOf, placeWords } = await load('plot/paint.ts');
 
 test('a name has one colour on every panel, whichever is drawn first', () => {
     const services = ['api', 'auth', 'inventory', 'payment'];
@@ -121,4 +121,14 @@ test('a gap is more than three steps between two samples, of all lines together'
     assert.deepEqual(gapsOf(times, [line([2, 3, 4, 8, 9])]), [], 'three steps are none');
     assert.deepEqual(gapsOf(times, [line([2, 3, 9]), line([6])]), [], 'another line has a sample');
     assert.deepEqual(gapsOf(times, [line([6, 7])]), [], 'before the first and after the last nothing is between');
+});
+
+test('words of two moments at the right edge stand below each other', () => {
+    const first = placeWords(995, 90, 'right', 0, 1000); // "first violated", left of its line
+    const fired = placeWords(1005, 30, 'left', 0, 1000); // "fired", right of its line, where there is no room
+    assert.deepEqual([first, fired], [[905, 995], [970, 1000]]);
+    assert.equal(freeRow([], first), 0);
+    assert.equal(freeRow([[first]], fired), 1);
+    assert.equal(freeRow([[first]], placeWords(400, 30, 'left', 0, 1000)), 0, 'with room it stays on top');
+    assert.equal(freeRow([[first], [fired]], [990, 999]), 2);
 });

@@ -26,16 +26,37 @@ function hatch(ctx: Context, x: number, y: number, w: number, height: number): v
     ctx.restore();
 }
 
-/** Words on the plot, on a ground of their own; kept within it. */
-function label(u: uPlot, text: string, x: number, y: number, align: CanvasTextAlign, tone: string): void {
+/** Where words that belong at x begin and end, kept within `from` and `to`. */
+export function placeWords(x: number, width: number, align: CanvasTextAlign, from: number, to: number): [number, number] {
+    const wanted = align === 'center' ? x - width / 2 : align === 'right' ? x - width : x;
+    const left = Math.max(from, Math.min(wanted, to - width));
+    return [left, left + width];
+}
+
+/** The first row in which words stand in nobody's way; taken: what each row has already. */
+export function freeRow(taken: [number, number][][], words: [number, number]): number {
+    const row = taken.findIndex((r) => r.every(([from, to]) => words[1] < from || words[0] > to));
+    return row < 0 ? taken.length : row;
+}
+
+const FONT = (): string => `500 ${11 * dpr()}px Inter, system-ui, sans-serif`;
+function place(u: uPlot, text: string, x: number, align: CanvasTextAlign): [number, number] {
     const { ctx, bbox } = u;
     ctx.save();
-    ctx.font = `500 ${11 * dpr()}px Inter, system-ui, sans-serif`;
+    ctx.font = FONT();
+    const { width } = ctx.measureText(text);
+    ctx.restore();
+    return placeWords(x, width, align, bbox.left + 2 * dpr(), bbox.left + bbox.width - 2 * dpr());
+}
+
+/** Words on the plot, on a ground of their own; kept within it. */
+function label(u: uPlot, text: string, x: number, y: number, align: CanvasTextAlign, tone: string): void {
+    const { ctx } = u;
+    const [left] = place(u, text, x, align);
+    ctx.save();
+    ctx.font = FONT();
     ctx.textBaseline = 'middle';
     ctx.textAlign = 'left';
-    const width = ctx.measureText(text).width;
-    const wanted = align === 'center' ? x - width / 2 : align === 'right' ? x - width : x;
-    const left = Math.max(bbox.left + 2 * dpr(), Math.min(wanted, bbox.left + bbox.width - width - 2 * dpr()));
     ctx.lineWidth = 4 * dpr();
     ctx.lineJoin = 'round';
     ctx.strokeStyle = color('--surface');
@@ -149,9 +170,10 @@ export interface Mark {
     left?: boolean;
     dotted?: boolean;
 }
-/** A moment: an upright line with its words. */
+/** A moment: an upright line with its words, below those of another where both have no room beside each other. */
 export function paintMarks(u: uPlot, marks: Mark[]): void {
     const { ctx, bbox } = u;
+    const taken: [number, number][][] = [];
     for (const m of marks) {
         const x = u.valToPos(m.at / 1000, 'x', true);
         if (x < bbox.left || x > bbox.left + bbox.width) {
@@ -168,7 +190,11 @@ export function paintMarks(u: uPlot, marks: Mark[]): void {
         ctx.restore();
         if (m.label !== '') {
             const left = m.left ?? x > bbox.left + bbox.width / 2;
-            label(u, m.label, x + (left ? -5 : 5) * dpr(), bbox.top + 9 * dpr(), left ? 'right' : 'left', '--text');
+            const align = left ? 'right' : 'left';
+            const words = place(u, m.label, x + (left ? -5 : 5) * dpr(), align);
+            const row = freeRow(taken, words);
+            (taken[row] ??= []).push(words);
+            label(u, m.label, x + (left ? -5 : 5) * dpr(), bbox.top + (9 + row * 14) * dpr(), align, '--text');
         }
     }
 }
