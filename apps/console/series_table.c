@@ -19,7 +19,11 @@ struct series_table {
 
 struct series_table *series_table_create(void)
 {
-    return calloc(1, sizeof(struct series_table));
+    struct series_table *table = calloc(1, sizeof *table);
+    if (table != NULL) {
+        table->turn = 1; /* 0 is before all that is in it */
+    }
+    return table;
 }
 
 void series_table_destroy(struct series_table *table)

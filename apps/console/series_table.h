@@ -58,7 +58,8 @@ bool series_table_update(struct series_table *table, const struct series_tile *t
 /* A bar of before the series was first heard of; one that is known stays. */
 void series_table_fill(struct series_table *table, size_t index, int64_t slot,
                        const struct series_values *values);
-/* Begins a new turn; what is updated from now on has changed > the returned number. */
+/* Begins a new turn; what is updated from now on has changed > the returned number, which is 1 at the first.
+ */
 uint64_t series_table_turn(struct series_table *table);
 size_t series_table_count(const struct series_table *table);
 const struct series_row *series_table_row(const struct series_table *table, size_t index);

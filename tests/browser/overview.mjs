@@ -7,8 +7,9 @@ import { waitFor } from './stack.mjs';
 const text = (page, selector) => page.locator(selector).first().textContent();
 
 export function overviewTests(of) {
-    test('before the first window is full the overview counts down, with names and dashes', async () => {
+    test('before the first window is full the overview counts down, with names and dashes', async (t) => {
         const processor = await startProcessor();
+        t.after(processor.stop); // left open it would keep node alive
         const own = await of.console({ streamProcessor: processor.url });
         const page = await of.open(own.url);
         await page.waitForSelector('h1.verdict:has-text("First rates 10 s after the first request")');
@@ -25,11 +26,11 @@ export function overviewTests(of) {
         assert.match(await text(page, '.num-words'), /^80 requests a second/, 'the rate is of the window that is full, not of the minute');
         await of.finish(page);
         await own.kill();
-        processor.stop();
     });
 
-    test('of four hundred pairs the worst come first, the rest is named and found', async () => {
+    test('of four hundred pairs the worst come first, the rest is named and found', async (t) => {
         const processor = await startProcessor();
+        t.after(processor.stop); // left open it would keep node alive
         const regions = ['north', 'east', 'south', 'west'];
         processor.pairs = Array.from({ length: 400 }, (_, i) => ({ service: `service-${String(Math.floor(i / 4)).padStart(3, '0')}`, region: regions[i % 4] }));
         processor.pairs.slice(370).forEach((p, i) => Object.assign(p, { fires: true, errors: 0.1 + i / 60 }));
@@ -57,6 +58,5 @@ export function overviewTests(of) {
         await page.waitForFunction(() => document.querySelectorAll('a.tile').length === 120);
         await of.finish(page);
         await own.kill();
-        processor.stop();
     });
 }

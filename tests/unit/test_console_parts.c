@@ -133,6 +133,22 @@ static struct series_tile tile_of(const char *service, int64_t time_ms, float ra
     return tile;
 }
 
+/* A page that came in the console's first second had the names of no tick, and no tile, until it was
+ * reloaded. */
+static void what_comes_before_the_first_turn_is_told_with_it(void **state)
+{
+    (void)state;
+    struct series_table *table = series_table_create();
+    const struct series_tile tile = tile_of("a", 1000, 1);
+    const uint64_t told_turn = 0; /* nothing yet */
+    assert_true(series_table_update(table, &tile));
+    assert_true(series_table_row(table, 0)->born > told_turn);
+    assert_true(series_table_row(table, 0)->changed > told_turn);
+    const uint64_t turn = series_table_turn(table);
+    assert_false(series_table_row(table, 0)->born > turn);
+    series_table_destroy(table);
+}
+
 static void of_two_processors_the_newer_word_wins(void **state)
 {
     struct series_table *table = series_table_create();
@@ -387,6 +403,7 @@ static void a_folder_gives_only_the_files_that_it_holds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_comes_before_the_first_turn_is_told_with_it),
         cmocka_unit_test(a_stream_is_taken_apart_wherever_its_bytes_are_cut),
         cmocka_unit_test(an_event_that_is_too_long_is_dropped_and_the_next_one_read),
         cmocka_unit_test(an_event_of_a_processor_becomes_rows),
